@@ -1,0 +1,12 @@
+package hash
+
+// Midstate is the state of SHA-256 after the first 64 bytes of a header: eight words, in the order a to h. It is a value
+// to copy and compare.
+type Midstate [8]uint32
+
+// NewMidstate returns the state after block, the first 64 bytes of a header. It is safe for concurrent use.
+func NewMidstate(block *[64]byte) Midstate {
+	m := Midstate{iv0, iv1, iv2, iv3, iv4, iv5, iv6, iv7}
+	compress((*[8]uint32)(&m), block)
+	return m
+}
