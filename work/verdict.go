@@ -1,0 +1,58 @@
+package work
+
+// Verdict is the result of judging a header, block or template: valid, or
+// refused for one reason. It is a value and not an error: an error means that
+// nothing could be judged. The zero Verdict is valid.
+type Verdict struct {
+	// Reason is the rule that was broken, "" if none was.
+	Reason Reason
+	// Detail says in words what was found and what was expected. It is for
+	// people and may change; programs branch on Reason.
+	Detail string
+}
+
+// Valid reports whether no rule was broken.
+func (v Verdict) Valid() bool { return v.Reason == "" }
+
+// String returns "valid", or the reason and, after a colon, the detail.
+func (v Verdict) String() string {
+	switch {
+	case v.Valid():
+		return "valid"
+	case v.Detail == "":
+		return string(v.Reason)
+	}
+	return string(v.Reason) + ": " + v.Detail
+}
+
+// Reason names the rule that a header, block or template breaks, in the words
+// that Bitcoin Core uses in logs and in its BIP 22 answers.
+type Reason string
+
+// Reasons of headers, in the order in which HeaderChain tries them.
+const (
+	ReasonHighHash    Reason = "high-hash"            // the hash is above the target
+	ReasonBadPrevBlk  Reason = "bad-prevblk"          // does not follow the header before it
+	ReasonBadGenesis  Reason = "bad-genesis"          // height 0 is not the network's genesis block
+	ReasonBadDiffBits Reason = "bad-diffbits"         // nBits is no target or not the one demanded
+	ReasonTimeTooOld  Reason = "time-too-old"         // not above the median of the last 11 times
+	ReasonTimewarp    Reason = "time-timewarp-attack" // BIP 94 or BIP 54: steps back around a retarget
+	ReasonTimeTooNew  Reason = "time-too-new"         // too far ahead of the clock
+	ReasonBadVersion  Reason = "bad-version"          // a version that this height no longer allows
+)
+
+// Reasons of blocks and templates.
+const (
+	ReasonBadTxnMrklRoot        Reason = "bad-txnmrklroot"
+	ReasonBadTxnsDuplicate      Reason = "bad-txns-duplicate"
+	ReasonBadWitnessMerkleMatch Reason = "bad-witness-merkle-match"
+	ReasonBadWitnessNonceSize   Reason = "bad-witness-nonce-size"
+	ReasonUnexpectedWitness     Reason = "unexpected-witness"
+	ReasonBadCoinbaseLength     Reason = "bad-cb-length"
+	ReasonBadCoinbaseHeight     Reason = "bad-cb-height"
+	ReasonBadCoinbaseMissing    Reason = "bad-cb-missing"
+	ReasonBadCoinbaseMultiple   Reason = "bad-cb-multiple"
+	ReasonBadBlockLength        Reason = "bad-blk-length"
+	ReasonBadBlockWeight        Reason = "bad-blk-weight"
+	ReasonBadBlockSigOps        Reason = "bad-blk-sigops"
+)
