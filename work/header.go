@@ -4,10 +4,12 @@ import (
 	"encoding/binary"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
+
+	"github.com/touchstone-btc/touchstone/hash"
 )
 
 // HeaderSize is the length of a serialised block header in bytes.
-const HeaderSize = 80
+const HeaderSize = hash.HeaderSize
 
 // Header is a decoded block header: the 80 bytes whose double SHA-256 is the
 // proof of work. Every 80 bytes are some header and decode to exactly one, so
@@ -57,5 +59,5 @@ func (h *Header) Bytes() [HeaderSize]byte {
 // block, and the number that its target bounds.
 func (h *Header) Hash() chainhash.Hash {
 	b := h.Bytes()
-	return chainhash.DoubleHashH(b[:])
+	return hash.Sum256d(b[:])
 }

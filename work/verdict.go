@@ -31,14 +31,15 @@ type Reason string
 
 // Reasons of headers, in the order in which HeaderChain tries them.
 const (
-	ReasonHighHash    Reason = "high-hash"            // the hash is above the target
-	ReasonBadPrevBlk  Reason = "bad-prevblk"          // does not follow the header before it
-	ReasonBadGenesis  Reason = "bad-genesis"          // height 0 is not the network's genesis block
-	ReasonBadDiffBits Reason = "bad-diffbits"         // nBits is no target or not the one demanded
-	ReasonTimeTooOld  Reason = "time-too-old"         // not above the median of the last 11 times
-	ReasonTimewarp    Reason = "time-timewarp-attack" // BIP 94 or BIP 54: steps back around a retarget
-	ReasonTimeTooNew  Reason = "time-too-new"         // too far ahead of the clock
-	ReasonBadVersion  Reason = "bad-version"          // a version that this height no longer allows
+	ReasonHighHash         Reason = "high-hash"              // the hash is above the target
+	ReasonBadPrevBlk       Reason = "bad-prevblk"            // does not follow the header before it
+	ReasonBadGenesis       Reason = "bad-genesis"            // height 0 is not the network's genesis block
+	ReasonBadDiffBits      Reason = "bad-diffbits"           // nBits is no target or not the one demanded
+	ReasonTimeTooOld       Reason = "time-too-old"           // not above the median of the last 11 times
+	ReasonTimewarp         Reason = "time-timewarp-attack"   // BIP 94, BIP 54: a period begins too long before its parent
+	ReasonNegativeInterval Reason = "time-negative-interval" // BIP 54: a period ends before it began
+	ReasonTimeTooNew       Reason = "time-too-new"           // too far ahead of the clock
+	ReasonBadVersion       Reason = "bad-version"            // a version that this height no longer allows
 )
 
 // Reasons of blocks and templates.
@@ -52,6 +53,8 @@ const (
 	ReasonBadCoinbaseHeight     Reason = "bad-cb-height"
 	ReasonBadCoinbaseMissing    Reason = "bad-cb-missing"
 	ReasonBadCoinbaseMultiple   Reason = "bad-cb-multiple"
+	ReasonBadCoinbaseLockTime   Reason = "bad-cb-locktime" // BIP 54
+	ReasonBadCoinbaseSequence   Reason = "bad-cb-sequence" // BIP 54
 	ReasonBadBlockLength        Reason = "bad-blk-length"
 	ReasonBadBlockWeight        Reason = "bad-blk-weight"
 	ReasonBadBlockSigOps        Reason = "bad-blk-sigops"
