@@ -1,0 +1,174 @@
+package devnet
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/btcsuite/btcd/blockchain"
+	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/database"
+	_ "github.com/btcsuite/btcd/database/ffldb" // registers the driver named below
+	"github.com/btcsuite/btcd/txscript/v2"
+)
+
+const databaseDriver = "ffldb"
+
+// utxoCacheSize bounds btcd's cache of unspent outputs, in bytes. One block adds
+// one output, so a small one is plenty.
+const utxoCacheSize = 4 << 20
+
+// errInterrupted ends an Open whose Options.Interrupt was closed.
+var errInterrupted = errors.New("interrupted while opening the embedded chain")
+
+// restore opens btcd's database in the folder path and brings it and the block
+// file to the same height. A database that does not open, or that holds something
+// else than the file, is a cache gone bad: it is replaced by a new one.
+func (c *Chain) restore(path string) error {
+	_, err := os.Stat(path)
+	fresh := errors.Is(err, os.ErrNotExist)
+	err = c.openAndReplay(path)
+	damage := (*DamagedError)(nil)
+	if err == nil || fresh || errors.As(err, &damage) || errors.Is(err, errInterrupted) {
+		return err
+	}
+	c.options.Notice(fmt.Sprintf("database %s can't be used (%v): building a new one from %s", path, err, c.blocks.path))
+	if err := c.discard(path); err != nil {
+		return fmt.Errorf("removing the unusable database %s: %w; remove it by hand while touchstone does not run", path, err)
+	}
+	return c.openAndReplay(path)
+}
+
+// discard closes and removes the database. If the block file is empty the database
+// may hold the only copy of the chain, and is renamed instead.
+func (c *Chain) discard(path string) error {
+	if c.db != nil {
+		c.db.Close() // it is of no use any more, nor is its error
+		c.db, c.chain = nil, nil
+	}
+	info, err := c.blocks.file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() > int64(fileStartSize) {
+		return os.RemoveAll(path)
+	}
+	aside := path + ".unusable"
+	if err := os.RemoveAll(aside); err != nil {
+		return err
+	}
+	return os.Rename(path, aside)
+}
+
+func (c *Chain) openAndReplay(path string) error {
+	if err := c.openDatabase(path); err != nil {
+		return err
+	}
+	return c.replay()
+}
+
+// openDatabase opens or creates the database and btcd's chain in it.
+func (c *Chain) openDatabase(path string) (err error) {
+	params := c.options.Params
+	c.db, err = database.Open(databaseDriver, path, params.Net)
+	if code := (database.Error{}); errors.As(err, &code) && code.ErrorCode == database.ErrDbDoesNotExist {
+		c.db, err = database.Create(databaseDriver, path, params.Net)
+	}
+	if err != nil {
+		c.db = nil
+		return fmt.Errorf("opening database %s: %w", path, err)
+	}
+	c.chain, err = blockchain.New(&blockchain.Config{
+		DB:               c.db,
+		UtxoCacheMaxSize: utxoCacheSize,
+		Interrupt:        c.options.Interrupt,
+		ChainParams:      params,
+		TimeSource:       c.clock,
+		SigCache:         txscript.NewSigCache(0),
+		HashCache:        txscript.NewHashCache(0),
+	})
+	if err != nil {
+		return fmt.Errorf("opening database %s: %w", path, err)
+	}
+	return nil
+}
+
+// closeDatabase writes what btcd holds in memory to the disk and closes it.
+func (c *Chain) closeDatabase() error {
+	var flush error
+	if c.chain != nil {
+		flush = c.chain.FlushUtxoCache(blockchain.FlushRequired)
+	}
+	if err := errors.Join(flush, c.db.Close()); err != nil {
+		return fmt.Errorf("closing the embedded chain's database: %w", err)
+	}
+	return nil
+}
+
+// replay reads the whole block file. It gives the database the blocks that it
+// lacks, and the file those that the database has beyond its end.
+func (c *Chain) replay() error {
+	start := c.chain.BestSnapshot()
+	height, last := int32(0), *c.options.Params.GenesisHash
+	err := c.blocks.scan(c.options.Params.GenesisHash, c.options.Notice, func(h int32, raw []byte) error {
+		select {
+		case <-c.options.Interrupt:
+			return errInterrupted
+		default:
+		}
+		height, last = h, chainhash.DoubleHashH(raw[:80])
+		switch {
+		case h < start.Height:
+			return nil
+		case h == start.Height:
+			if last != start.Hash {
+				return fmt.Errorf("it holds another block at height %d than the block file", h)
+			}
+			return nil
+		}
+		block, err := parseBlock(raw)
+		if err == nil {
+			err = c.connect(block)
+		}
+		if err != nil {
+			return fmt.Errorf("block %s of height %d in %s: %w", last, h, c.blocks.path, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if height < start.Height {
+		return c.replenish(height, &last)
+	}
+	return nil
+}
+
+// replenish appends to the block file, which ends at height with the block last,
+// the blocks that the database has beyond it. That happens only when the file was
+// lost or cut: it is always written first.
+func (c *Chain) replenish(height int32, last *chainhash.Hash) error {
+	best := c.chain.BestSnapshot()
+	hash, err := c.chain.BlockHashByHeight(height)
+	if err != nil {
+		return err
+	}
+	if *hash != *last {
+		return fmt.Errorf("it holds another block at height %d than the block file", height)
+	}
+	for h := height + 1; h <= best.Height; h++ {
+		block, err := c.chain.BlockByHeight(h)
+		if err != nil {
+			return err
+		}
+		raw, err := block.Bytes()
+		if err != nil {
+			return err
+		}
+		if err := c.blocks.append(raw); err != nil {
+			return err
+		}
+	}
+	c.options.Notice(fmt.Sprintf("block file %s ended at height %d: added blocks up to height %d from the database", c.blocks.path, height, best.Height))
+	return nil
+}
