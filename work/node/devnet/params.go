@@ -70,8 +70,9 @@ func Params() *chaincfg.Params {
 		RetargetAdjustmentFactor: retargetFactor,
 		GenerateSupported:        true,
 
-		RuleChangeActivationThreshold: retargetWindow * 19 / 20,
-		MinerConfirmationWindow:       retargetWindow,
+		// Nothing is voted on. btcd remembers 29 numbers per window, so a long one.
+		RuleChangeActivationThreshold: 1916,
+		MinerConfirmationWindow:       2016,
 		Deployments:                   deployments(),
 
 		RelayNonStdTxs:  true,

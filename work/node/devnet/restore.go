@@ -3,6 +3,7 @@ package devnet
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/btcsuite/btcd/blockchain"
@@ -21,15 +22,20 @@ const utxoCacheSize = 4 << 20
 // errInterrupted ends an Open whose Options.Interrupt was closed.
 var errInterrupted = errors.New("interrupted while opening the embedded chain")
 
+// cacheError wraps what is wrong with the database, as against the block file: it
+// can be cured by building a new database.
+type cacheError struct{ error }
+
+func (e *cacheError) Unwrap() error { return e.error }
+
 // restore opens btcd's database in the folder path and brings it and the block
 // file to the same height. A database that does not open, or that holds something
 // else than the file, is a cache gone bad: it is replaced by a new one.
 func (c *Chain) restore(path string) error {
 	_, err := os.Stat(path)
-	fresh := errors.Is(err, os.ErrNotExist)
+	fresh := errors.Is(err, fs.ErrNotExist)
 	err = c.openAndReplay(path)
-	damage := (*DamagedError)(nil)
-	if err == nil || fresh || errors.As(err, &damage) || errors.Is(err, errInterrupted) {
+	if bad := (*cacheError)(nil); fresh || !errors.As(err, &bad) {
 		return err
 	}
 	c.options.Notice(fmt.Sprintf("database %s can't be used (%v): building a new one from %s", path, err, c.blocks.path))
@@ -37,6 +43,16 @@ func (c *Chain) restore(path string) error {
 		return fmt.Errorf("removing the unusable database %s: %w; remove it by hand while touchstone does not run", path, err)
 	}
 	return c.openAndReplay(path)
+}
+
+// interrupted returns an error once Options.Interrupt is closed.
+func (c *Chain) interrupted() error {
+	select {
+	case <-c.options.Interrupt:
+		return errInterrupted
+	default:
+		return nil
+	}
 }
 
 // discard closes and removes the database. If the block file is empty the database
@@ -60,9 +76,13 @@ func (c *Chain) discard(path string) error {
 	return os.Rename(path, aside)
 }
 
+// openAndReplay returns a *cacheError if the database is to blame.
 func (c *Chain) openAndReplay(path string) error {
 	if err := c.openDatabase(path); err != nil {
-		return err
+		if stop := c.interrupted(); stop != nil {
+			return stop
+		}
+		return &cacheError{fmt.Errorf("opening database %s: %w", path, err)}
 	}
 	return c.replay()
 }
@@ -76,7 +96,7 @@ func (c *Chain) openDatabase(path string) (err error) {
 	}
 	if err != nil {
 		c.db = nil
-		return fmt.Errorf("opening database %s: %w", path, err)
+		return err
 	}
 	c.chain, err = blockchain.New(&blockchain.Config{
 		DB:               c.db,
@@ -88,7 +108,14 @@ func (c *Chain) openDatabase(path string) (err error) {
 		HashCache:        txscript.NewHashCache(0),
 	})
 	if err != nil {
-		return fmt.Errorf("opening database %s: %w", path, err)
+		return err
+	}
+	first, err := c.chain.BlockHashByHeight(0)
+	if err != nil {
+		return err
+	}
+	if *first != *params.GenesisHash {
+		return fmt.Errorf("it belongs to another chain, with genesis block %s", first)
 	}
 	return nil
 }
@@ -111,10 +138,8 @@ func (c *Chain) replay() error {
 	start := c.chain.BestSnapshot()
 	height, last := int32(0), *c.options.Params.GenesisHash
 	err := c.blocks.scan(c.options.Params.GenesisHash, c.options.Notice, func(h int32, raw []byte) error {
-		select {
-		case <-c.options.Interrupt:
-			return errInterrupted
-		default:
+		if err := c.interrupted(); err != nil {
+			return err
 		}
 		height, last = h, chainhash.DoubleHashH(raw[:80])
 		switch {
@@ -122,7 +147,7 @@ func (c *Chain) replay() error {
 			return nil
 		case h == start.Height:
 			if last != start.Hash {
-				return fmt.Errorf("it holds another block at height %d than the block file", h)
+				return otherBlock(h)
 			}
 			return nil
 		}
@@ -131,7 +156,7 @@ func (c *Chain) replay() error {
 			err = c.connect(block)
 		}
 		if err != nil {
-			return fmt.Errorf("block %s of height %d in %s: %w", last, h, c.blocks.path, err)
+			return &cacheError{fmt.Errorf("it does not take block %s of height %d: %w", last, h, err)}
 		}
 		return nil
 	})
@@ -144,6 +169,10 @@ func (c *Chain) replay() error {
 	return nil
 }
 
+func otherBlock(height int32) error {
+	return &cacheError{fmt.Errorf("it holds another block at height %d than the block file", height)}
+}
+
 // replenish appends to the block file, which ends at height with the block last,
 // the blocks that the database has beyond it. That happens only when the file was
 // lost or cut: it is always written first.
@@ -151,19 +180,19 @@ func (c *Chain) replenish(height int32, last *chainhash.Hash) error {
 	best := c.chain.BestSnapshot()
 	hash, err := c.chain.BlockHashByHeight(height)
 	if err != nil {
-		return err
+		return &cacheError{err}
 	}
 	if *hash != *last {
-		return fmt.Errorf("it holds another block at height %d than the block file", height)
+		return otherBlock(height)
 	}
 	for h := height + 1; h <= best.Height; h++ {
 		block, err := c.chain.BlockByHeight(h)
 		if err != nil {
-			return err
+			return &cacheError{err}
 		}
 		raw, err := block.Bytes()
 		if err != nil {
-			return err
+			return &cacheError{err}
 		}
 		if err := c.blocks.append(raw); err != nil {
 			return err
