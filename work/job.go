@@ -59,12 +59,84 @@ type Solution struct {
 	Version, Time, Nonce uint32
 }
 
-// NewJob makes a job from a template.
+// RefusedError says that a template was judged and refused.
+type RefusedError struct{ Verdict Verdict }
+
+// Error returns the verdict's words.
+func (e *RefusedError) Error() string { return "template refused: " + e.Verdict.String() }
+
+// NewJob makes the job that a template asks for, with a coinbase as o says. It calls t.Check and judges the limits again with
+// the coinbase; a *RefusedError holds the verdict. The job shares the memory of the template's transactions.
+//
+// Where the node gives coinbasevalue, the coinbase is made here, whatever mutable says: nodes that leave the coinbase out of it
+// (btcd) mean their own coinbasetxn. Where it gives only coinbasetxn, that is used with extranonce and tag appended to its
+// scriptSig, if mutable grants it, and o must have no payouts; or replaced, if mutable grants "coinbase" and "generation".
 func NewJob(id string, t *Template, o CoinbaseOptions) (*Job, error) {
-	return nil, errors.New("unfinished")
+	if v := t.Check(); !v.Valid() {
+		return nil, &RefusedError{v}
+	}
+	j := &Job{
+		ID: id, Height: t.Height, Version: t.Version, VersionMask: o.VersionMask, PrevBlock: t.PreviousBlock,
+		Bits: t.Bits, Target: t.Target, Time: t.CurTime, MinTime: t.MinTime, MaxTime: t.MaxTime,
+		NonceFirst: t.NonceFirst, NonceLast: t.NonceLast, WorkID: t.WorkID, whole: true,
+	}
+	if j.MinTime == 0 {
+		j.MinTime = t.CurTime
+	}
+	if err := j.addCoinbase(t, &o); err != nil {
+		return nil, fmt.Errorf("job %s: %w", quote(id), err)
+	}
+	j.Branch = MerkleBranch(t.merkleLeaves())
+	j.Transactions = make([][]byte, len(t.Transactions))
+	for i := range t.Transactions {
+		j.Transactions[i] = t.Transactions[i].Data
+	}
+	return j, nil
 }
 
-// HeaderJob returns a job whose merkle root is h's, without a coinbase: for searching a header that is known.
+// addCoinbase makes the coinbase and fits it into the block.
+func (j *Job) addCoinbase(t *Template, o *CoinbaseOptions) error {
+	var c *coinbase
+	var err error
+	switch replace := t.mayChange("coinbase") && t.mayChange("generation"); {
+	case t.CoinbaseValue >= 0, replace && len(o.Payouts) > 0:
+		var commitment *chainhash.Hash
+		if t.hasSegwit() {
+			own := t.witnessCommitment(chainhash.Hash{})
+			commitment, j.CoinbaseWitness = &own, make([]byte, chainhash.HashSize)
+		}
+		c, err = newCoinbase(t, o, commitment)
+	case len(o.Payouts) > 0:
+		return errors.New("the template brings its own coinbase and does not let others be paid: ask the node for coinbasevalue, or give no payouts")
+	case !t.mayChange("coinbase") && !t.mayChange("coinbase/append"):
+		return errors.New("the template brings its own coinbase and lets nothing be appended, so there is no place for an extranonce: ask the node for coinbasevalue")
+	default:
+		if _, found := t.CoinbaseTxn.parts.commitment(); found {
+			reserved, _ := coinbaseReserved(&t.CoinbaseTxn.parts)
+			j.CoinbaseWitness = reserved[:]
+		}
+		c, err = appendedCoinbase(t, o)
+	}
+	if err != nil {
+		return err
+	}
+	sigOps, err := c.legacySigOps()
+	if err != nil {
+		return err
+	}
+	size := c.size() + coinbaseWitnessSize(j.CoinbaseWitness)
+	if v := t.checkRoom(size, c.size()*(WitnessScaleFactor-1)+size, sigOps); !v.Valid() {
+		v.Detail += "; the transactions leave no room for this coinbase"
+		return &RefusedError{v}
+	}
+	j.CoinbasePrefix, j.CoinbaseSuffix = c.prefix, c.suffix
+	j.Extranonce1Size, j.Extranonce2Size = c.en1, c.en2
+	return nil
+}
+
+// HeaderJob returns a job whose merkle root and time are h's, without a coinbase: for searching a header that is known. Only
+// the nonce is free, unless the caller sets VersionMask or the time limits. An nBits that is no target gives a target of zero,
+// which nothing meets.
 func HeaderJob(h *Header) *Job {
 	target, negative, overflow := h.Bits.Target()
 	if negative || overflow {
@@ -72,7 +144,7 @@ func HeaderJob(h *Header) *Job {
 	}
 	return &Job{
 		Height: -1, Version: h.Version, PrevBlock: h.PrevBlock, MerkleRoot: h.MerkleRoot, Bits: h.Bits, Target: target,
-		Time: h.Time, MinTime: h.Time,
+		Time: h.Time, MinTime: h.Time, MaxTime: h.Time,
 	}
 }
 
@@ -142,15 +214,56 @@ func (j *Job) Header(s *Solution) (Header, error) {
 	return Header{Version: s.Version, PrevBlock: j.PrevBlock, MerkleRoot: root, Time: s.Time, Bits: j.Bits, Nonce: s.Nonce}, nil
 }
 
-// Block returns the serialized block a solution names, with witness, ready for submitblock. A job that was not made from a
-// template gives ErrNoBlock.
+// Block returns the serialized block that a solution names, with witness, ready for submitblock. It is the caller's. As Header,
+// it does not judge. A job that was not made by NewJob gives ErrNoBlock.
 func (j *Job) Block(s *Solution) ([]byte, error) {
-	return nil, ErrNoBlock
+	if !j.whole {
+		return nil, ErrNoBlock
+	}
+	header, err := j.Header(s)
+	if err != nil {
+		return nil, err
+	}
+	stripped := j.coinbase(s.Extranonce)
+	size := HeaderSize + compactSizeLen(len(j.Transactions)+1) + len(stripped) + coinbaseWitnessSize(j.CoinbaseWitness)
+	for _, tx := range j.Transactions {
+		size += len(tx)
+	}
+	block := make([]byte, HeaderSize, size)
+	header.Put((*[HeaderSize]byte)(block))
+	block = appendCompactSize(block, len(j.Transactions)+1)
+	block = appendCoinbase(block, stripped, j.CoinbaseWitness)
+	for _, tx := range j.Transactions {
+		block = append(block, tx...)
+	}
+	return block, nil
+}
+
+// coinbaseWitnessSize is how many bytes a coinbase's witness adds to it: marker, flag, one item of the reserved value.
+func coinbaseWitnessSize(reserved []byte) int {
+	if reserved == nil {
+		return 0
+	}
+	return 2 + 1 + 1 + len(reserved)
+}
+
+// appendCoinbase appends a coinbase with the reserved value as its witness, if there is one.
+func appendCoinbase(dst, stripped, reserved []byte) []byte {
+	if reserved == nil {
+		return append(dst, stripped...)
+	}
+	lockTime := len(stripped) - 4
+	dst = append(dst, stripped[:4]...)
+	dst = append(dst, 0, 1)
+	dst = append(dst, stripped[4:lockTime]...)
+	dst = append(dst, 1, byte(len(reserved)))
+	dst = append(dst, reserved...)
+	return append(dst, stripped[lockTime:]...)
 }
 
 func (j *Job) checkExtranonce(en []byte) error {
 	if len(en) != j.ExtranonceSize() {
-		return fmt.Errorf("extranonce %x has %d bytes: job %q takes %d", en, len(en), j.ID, j.ExtranonceSize())
+		return fmt.Errorf("extranonce %.40x has %d bytes: job %s takes %d", en, len(en), quote(j.ID), j.ExtranonceSize())
 	}
 	return nil
 }

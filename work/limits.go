@@ -19,11 +19,4 @@ const (
 	MaxHeight = 499_999_999
 	// MaxTemplateSize bounds a template's JSON, in bytes: a full block as hex twice over, and room for what stands around it.
 	MaxTemplateSize = 32 << 20
-
-	// minTransactionWeight is the least weight a transaction with an input and an output can have; it bounds how many fit a block.
-	minTransactionSize = 10
-	// maxBlockTransactions bounds a block's transaction count.
-	maxBlockTransactions = MaxBlockWeight / (minTransactionSize * WitnessScaleFactor)
-	// maxMerkleLeaves is more leaves than a block can have.
-	maxBranchLength = 32
 )

@@ -59,3 +59,27 @@ const (
 	ReasonBadBlockWeight        Reason = "bad-blk-weight"
 	ReasonBadBlockSigOps        Reason = "bad-blk-sigops"
 )
+
+// Reasons of transactions.
+const (
+	ReasonBadTxnsVoutEmpty       Reason = "bad-txns-vout-empty"            // no outputs
+	ReasonBadTxnsOversize        Reason = "bad-txns-oversize"              // more than fits a block
+	ReasonBadTxnsVoutNegative    Reason = "bad-txns-vout-negative"         // an output of less than nothing
+	ReasonBadTxnsVoutTooLarge    Reason = "bad-txns-vout-toolarge"         // an output of more than there is
+	ReasonBadTxnsTotalTooLarge   Reason = "bad-txns-txouttotal-toolarge"   // outputs of more than there is
+	ReasonBadTxnsInputsDuplicate Reason = "bad-txns-inputs-duplicate"      // spends an output twice
+	ReasonBadTxnsPrevoutNull     Reason = "bad-txns-prevout-null"          // a coinbase's input in another transaction
+	ReasonBadTxnsNonFinal        Reason = "bad-txns-nonfinal"              // nLockTime is not over
+	ReasonBadTxnsMissingOrSpent  Reason = "bad-txns-inputs-missingorspent" // spends what comes later, or what another spends
+	ReasonBadTxnsSize            Reason = "bad-txns-size64"                // BIP 54: 64 bytes without witness
+)
+
+// Reasons that only templates have: nodes judge blocks, not templates.
+const (
+	ReasonUnknownRule      Reason = "unknown-rule"     // BIP 9: a rule that must be understood and is not
+	ReasonSignetChallenge  Reason = "signet-challenge" // BIP 325: blocks need a signature that only the signet's keepers can make
+	ReasonBadTxnsTxID      Reason = "bad-txns-txid"    // a txid that is not the transaction's
+	ReasonBadTxnsHash      Reason = "bad-txns-hash"    // a wtxid that is not the transaction's
+	ReasonBadTxnsWeight    Reason = "bad-txns-weight"  // a weight that is not the transaction's
+	ReasonBadCoinbaseValue Reason = "bad-cb-amount"    // coinbasetxn spends more than coinbasevalue
+)
