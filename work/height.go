@@ -64,3 +64,16 @@ func pushLen(n int) int {
 	}
 	return 1
 }
+
+// leastVersion is the lowest version that a header of this height may have (BIP 34, 66, 65), 0 where any may.
+func (n *Network) leastVersion(height int32) int32 {
+	switch {
+	case height >= n.BIP65Height:
+		return 4
+	case height >= n.BIP66Height:
+		return 3
+	case height >= n.BIP34Height:
+		return 2
+	}
+	return 0
+}

@@ -37,14 +37,14 @@ func (t *Template) Check() Verdict {
 func (t *Template) checkRules() Verdict {
 	for _, rule := range t.Rules {
 		if name, must := strings.CutPrefix(rule, "!"); must && !knownRules[name] {
-			return Verdict{ReasonUnknownRule, fmt.Sprintf("the template needs rule %s, which is not known here: get a newer touchstone", quote(rule))}
+			return refuse(ReasonUnknownRule, "the template needs rule %s, which is not known here: get a newer touchstone", quote(rule))
 		}
 	}
 	if t.SignetChallenge != nil && (len(t.SignetChallenge) != 1 || t.SignetChallenge[0] != opTrue) {
-		return Verdict{ReasonSignetChallenge, fmt.Sprintf("blocks of this signet must be signed for challenge %.80x, and touchstone holds no keys: use a signet with challenge 51, or regtest", t.SignetChallenge)}
+		return refuse(ReasonSignetChallenge, "blocks of this signet must be signed for challenge %.80x, and touchstone holds no keys: use a signet with challenge 51, or regtest", t.SignetChallenge)
 	}
 	if t.Version&t.VBRequired != t.VBRequired {
-		return Verdict{ReasonBadVersion, fmt.Sprintf("version %08x lacks bits of vbrequired %08x", t.Version, t.VBRequired)}
+		return refuse(ReasonBadVersion, "version %08x lacks bits of vbrequired %08x", t.Version, t.VBRequired)
 	}
 	return Verdict{}
 }
@@ -53,9 +53,9 @@ func (t *Template) checkTarget() Verdict {
 	target, negative, overflow := t.Bits.Target()
 	switch {
 	case negative || overflow || target.IsZero():
-		return Verdict{ReasonBadDiffBits, fmt.Sprintf("bits %v is no target that a hash can meet", t.Bits)}
+		return refuse(ReasonBadDiffBits, "bits %v is no target that a hash can meet", t.Bits)
 	case target != t.Target:
-		return Verdict{ReasonBadDiffBits, fmt.Sprintf("target %v is not that of bits %v, %v", t.Target, t.Bits, target)}
+		return refuse(ReasonBadDiffBits, "target %v is not that of bits %v, %v", t.Target, t.Bits, target)
 	}
 	return Verdict{}
 }
@@ -63,9 +63,9 @@ func (t *Template) checkTarget() Verdict {
 func (t *Template) checkTimes() Verdict {
 	switch {
 	case t.CurTime < t.MinTime:
-		return Verdict{ReasonTimeTooOld, fmt.Sprintf("curtime %d is before mintime %d", t.CurTime, t.MinTime)}
+		return refuse(ReasonTimeTooOld, "curtime %d is before mintime %d", t.CurTime, t.MinTime)
 	case t.MaxTime != 0 && t.CurTime > t.MaxTime:
-		return Verdict{ReasonTimeTooNew, fmt.Sprintf("curtime %d is after maxtime %d", t.CurTime, t.MaxTime)}
+		return refuse(ReasonTimeTooNew, "curtime %d is after maxtime %d", t.CurTime, t.MaxTime)
 	}
 	return Verdict{}
 }
@@ -78,13 +78,13 @@ func (t *Template) checkTransactions() Verdict {
 		switch {
 		case !v.Valid():
 		case tx.parts.isCoinbase():
-			v = Verdict{ReasonBadCoinbaseMultiple, "it is a coinbase"}
+			v = refuse(ReasonBadCoinbaseMultiple, "it is a coinbase")
 		case tx.TxID != tx.txid:
-			v = Verdict{ReasonBadTxnsTxID, fmt.Sprintf("txid %v, but its data has %v", tx.TxID, tx.txid)}
+			v = refuse(ReasonBadTxnsTxID, "txid %v, but its data has %v", tx.TxID, tx.txid)
 		case tx.Hash != tx.wtxid:
-			v = Verdict{ReasonBadTxnsHash, fmt.Sprintf("hash %v, but its data has %v", tx.Hash, tx.wtxid)}
+			v = refuse(ReasonBadTxnsHash, "hash %v, but its data has %v", tx.Hash, tx.wtxid)
 		case tx.HasWeight && tx.Weight != int64(tx.parts.weight()):
-			v = Verdict{ReasonBadTxnsWeight, fmt.Sprintf("weight %d, but its data has %d", tx.Weight, tx.parts.weight())}
+			v = refuse(ReasonBadTxnsWeight, "weight %d, but its data has %d", tx.Weight, tx.parts.weight())
 		}
 		if !v.Valid() {
 			v.Detail = fmt.Sprintf("transaction %d: %s", i+1, v.Detail)
@@ -102,7 +102,7 @@ func (t *Template) checkOrder() Verdict {
 	for i := range t.Transactions {
 		inputs += t.Transactions[i].parts.inputCount
 		if first, twice := place[t.Transactions[i].txid]; twice {
-			return Verdict{ReasonBadTxnsDuplicate, fmt.Sprintf("transactions %d and %d are the same", first, i+1)}
+			return refuse(ReasonBadTxnsDuplicate, "transactions %d and %d are the same", first, i+1)
 		}
 		place[t.Transactions[i].txid] = i + 1
 	}
@@ -110,11 +110,11 @@ func (t *Template) checkOrder() Verdict {
 	for i := range t.Transactions {
 		for _, in := range t.Transactions[i].parts.eachInput {
 			if from := place[chainhash.Hash(in.outpoint[:chainhash.HashSize])]; from > i {
-				return Verdict{ReasonBadTxnsMissingOrSpent, fmt.Sprintf("transaction %d spends from transaction %d, which does not come before it", i+1, from)}
+				return refuse(ReasonBadTxnsMissingOrSpent, "transaction %d spends from transaction %d, which does not come before it", i+1, from)
 			}
 			outpoint := [outpointSize]byte(in.outpoint)
 			if first, twice := spent[outpoint]; twice {
-				return Verdict{ReasonBadTxnsMissingOrSpent, fmt.Sprintf("transactions %d and %d spend the same output", first, i+1)}
+				return refuse(ReasonBadTxnsMissingOrSpent, "transactions %d and %d spend the same output", first, i+1)
 			}
 			spent[outpoint] = i + 1
 		}
@@ -150,11 +150,11 @@ func (t *Template) checkRoom(coinbaseSize, coinbaseWeight, coinbaseSigOps int) V
 	}
 	switch sizeLimit, weightLimit := limit(t.SizeLimit, MaxBlockSize), limit(t.WeightLimit, MaxBlockWeight); {
 	case size > sizeLimit:
-		return Verdict{ReasonBadBlockLength, fmt.Sprintf("the block would have %d bytes: %d are allowed", size, sizeLimit)}
+		return refuse(ReasonBadBlockLength, "the block would have %d bytes: %d are allowed", size, sizeLimit)
 	case weight > weightLimit:
-		return Verdict{ReasonBadBlockWeight, fmt.Sprintf("the block would have weight %d: %d is allowed", weight, weightLimit)}
+		return refuse(ReasonBadBlockWeight, "the block would have weight %d: %d is allowed", weight, weightLimit)
 	case sigOps > sigOpLimit:
-		return Verdict{ReasonBadBlockSigOps, fmt.Sprintf("the block's signature operations would cost %d: %d is allowed", sigOps, sigOpLimit)}
+		return refuse(ReasonBadBlockSigOps, "the block's signature operations would cost %d: %d is allowed", sigOps, sigOpLimit)
 	}
 	return Verdict{}
 }
@@ -172,7 +172,7 @@ func (t *Template) checkCommitment() Verdict {
 		return Verdict{}
 	}
 	if want := t.witnessCommitment(chainhash.Hash{}); want != t.DefaultWitnessCommitment {
-		return Verdict{ReasonBadWitnessMerkleMatch, fmt.Sprintf("default_witness_commitment %x is not that of the transactions given, %x: some are missing or changed", t.DefaultWitnessCommitment[:], want[:])}
+		return refuse(ReasonBadWitnessMerkleMatch, "default_witness_commitment %x is not that of the transactions given, %x: some are missing or changed", t.DefaultWitnessCommitment[:], want[:])
 	}
 	return Verdict{}
 }
@@ -187,15 +187,15 @@ func (t *Template) checkCoinbaseTxn() Verdict {
 	switch {
 	case !v.Valid():
 	case !tx.parts.isCoinbase():
-		v = Verdict{ReasonBadCoinbaseMissing, "it is not a coinbase"}
+		v = refuse(ReasonBadCoinbaseMissing, "it is not a coinbase")
 	case tx.TxID != tx.txid:
-		v = Verdict{ReasonBadTxnsTxID, fmt.Sprintf("txid %v, but its data has %v", tx.TxID, tx.txid)}
+		v = refuse(ReasonBadTxnsTxID, "txid %v, but its data has %v", tx.TxID, tx.txid)
 	case tx.Hash != tx.wtxid:
-		v = Verdict{ReasonBadTxnsHash, fmt.Sprintf("hash %v, but its data has %v", tx.Hash, tx.wtxid)}
+		v = refuse(ReasonBadTxnsHash, "hash %v, but its data has %v", tx.Hash, tx.wtxid)
 	case coinbaseHeight(tx.parts.coinbaseScript()) != t.Height:
-		v = Verdict{ReasonBadCoinbaseHeight, fmt.Sprintf("scriptSig %x does not begin with height %d", tx.parts.coinbaseScript(), t.Height)}
+		v = refuse(ReasonBadCoinbaseHeight, "scriptSig %x does not begin with height %d", tx.parts.coinbaseScript(), t.Height)
 	case t.CoinbaseValue >= 0 && tx.spends() > t.CoinbaseValue:
-		v = Verdict{ReasonBadCoinbaseValue, fmt.Sprintf("it spends %d satoshi, but coinbasevalue is %d", tx.spends(), t.CoinbaseValue)}
+		v = refuse(ReasonBadCoinbaseValue, "it spends %d satoshi, but coinbasevalue is %d", tx.spends(), t.CoinbaseValue)
 	default:
 		v = t.checkOwnCommitment()
 	}
@@ -215,13 +215,13 @@ func (t *Template) checkOwnCommitment() Verdict {
 	if !found {
 		for i := range t.Transactions {
 			if t.Transactions[i].parts.hasWitness() {
-				return Verdict{ReasonUnexpectedWitness, fmt.Sprintf("it has no witness commitment, but transaction %d has a witness", i+1)}
+				return refuse(ReasonUnexpectedWitness, "it has no witness commitment, but transaction %d has a witness", i+1)
 			}
 		}
 		return Verdict{}
 	}
 	if want := t.witnessCommitment(reserved); got != want {
-		return Verdict{ReasonBadWitnessMerkleMatch, fmt.Sprintf("it commits to %x, the transactions given to %x", got[:], want[:])}
+		return refuse(ReasonBadWitnessMerkleMatch, "it commits to %x, the transactions given to %x", got[:], want[:])
 	}
 	return Verdict{}
 }
@@ -234,9 +234,9 @@ func coinbaseReserved(tx *transaction) (reserved chainhash.Hash, v Verdict) {
 	case n == 1 && len(items[0]) == chainhash.HashSize:
 		reserved = chainhash.Hash(items[0])
 	case n == 1:
-		v = Verdict{ReasonBadWitnessNonceSize, fmt.Sprintf("the coinbase's witness has %d bytes: want %d", len(items[0]), chainhash.HashSize)}
+		v = refuse(ReasonBadWitnessNonceSize, "the coinbase's witness has %d bytes: want %d", len(items[0]), chainhash.HashSize)
 	default:
-		v = Verdict{ReasonBadWitnessNonceSize, fmt.Sprintf("the coinbase's witness has %d items: want one of %d bytes", n, chainhash.HashSize)}
+		v = refuse(ReasonBadWitnessNonceSize, "the coinbase's witness has %d items: want one of %d bytes", n, chainhash.HashSize)
 	}
 	return reserved, v
 }

@@ -195,10 +195,10 @@ func (t *transaction) legacySigOps() int {
 // check judges what a transaction must be by itself, whatever it spends.
 func (t *transaction) check() Verdict {
 	if t.outputCount == 0 {
-		return Verdict{ReasonBadTxnsVoutEmpty, "it has no outputs"}
+		return refuse(ReasonBadTxnsVoutEmpty, "it has no outputs")
 	}
 	if t.strippedSize()*WitnessScaleFactor > MaxBlockWeight {
-		return Verdict{ReasonBadTxnsOversize, fmt.Sprintf("%d bytes without witness", t.strippedSize())}
+		return refuse(ReasonBadTxnsOversize, "%d bytes without witness", t.strippedSize())
 	}
 	if v := t.checkOutputs(); !v.Valid() {
 		return v
@@ -210,13 +210,13 @@ func (t *transaction) checkOutputs() Verdict {
 	var total int64
 	for value := range t.eachOutput {
 		if value < 0 {
-			return Verdict{ReasonBadTxnsVoutNegative, fmt.Sprintf("an output of %d satoshi", value)}
+			return refuse(ReasonBadTxnsVoutNegative, "an output of %d satoshi", value)
 		}
 		if value > MaxMoney {
-			return Verdict{ReasonBadTxnsVoutTooLarge, fmt.Sprintf("an output of %d satoshi", value)}
+			return refuse(ReasonBadTxnsVoutTooLarge, "an output of %d satoshi", value)
 		}
 		if total += value; total > MaxMoney {
-			return Verdict{ReasonBadTxnsTotalTooLarge, fmt.Sprintf("outputs of %d satoshi and more", total)}
+			return refuse(ReasonBadTxnsTotalTooLarge, "outputs of %d satoshi and more", total)
 		}
 	}
 	return Verdict{}
@@ -232,14 +232,14 @@ func (t *transaction) checkInputs() Verdict {
 	}
 	for i, in := range t.eachInput {
 		if in.isNull() {
-			return Verdict{ReasonBadTxnsPrevoutNull, fmt.Sprintf("input %d spends nothing", i)}
+			return refuse(ReasonBadTxnsPrevoutNull, "input %d spends nothing", i)
 		}
 		if seen == nil {
 			break
 		}
 		outpoint := [outpointSize]byte(in.outpoint)
 		if _, twice := seen[outpoint]; twice {
-			return Verdict{ReasonBadTxnsInputsDuplicate, fmt.Sprintf("input %d spends what another spends", i)}
+			return refuse(ReasonBadTxnsInputsDuplicate, "input %d spends what another spends", i)
 		}
 		seen[outpoint] = struct{}{}
 	}
@@ -257,7 +257,7 @@ func (t *transaction) coinbaseScript() []byte {
 // checkCoinbaseScript judges the size of a coinbase's scriptSig.
 func checkCoinbaseScript(script []byte) Verdict {
 	if n := len(script); n < MinCoinbaseScript || n > MaxCoinbaseScript {
-		return Verdict{ReasonBadCoinbaseLength, fmt.Sprintf("the coinbase's scriptSig has %d bytes: from %d to %d are allowed", n, MinCoinbaseScript, MaxCoinbaseScript)}
+		return refuse(ReasonBadCoinbaseLength, "the coinbase's scriptSig has %d bytes: from %d to %d are allowed", n, MinCoinbaseScript, MaxCoinbaseScript)
 	}
 	return Verdict{}
 }
