@@ -85,15 +85,19 @@ type ChainRules struct {
 type HeaderChain struct {
 	rules  ChainRules
 	height int64 // of the next header, -1 if unknown
-	seen   int   // headers added, counted to medianTimeBlocks at most
 
-	tip   chainhash.Hash
-	time  uint32                   // of the tip
-	bits  Bits                     // of the tip
+	linked bool           // false before the first header
+	tip    chainhash.Hash // hash of the header added last
+
+	seen  int                      // times that can be relied on, without a gap; counted to eleven
+	time  uint32                   // of the tip, if seen > 0
 	times [medianTimeBlocks]uint32 // a ring; times[next] is the oldest, once full
 	next  int
 
-	// Of the running period; firstKnown is false while its first header is
+	// nBits of the tip, as the rules demand it if they are known to.
+	bits      Bits
+	bitsKnown bool
+	// The first header of the running period; firstKnown is false while it is
 	// not among those seen.
 	firstKnown bool
 	firstTime  uint32
@@ -116,14 +120,7 @@ func NewHeaderChain(r ChainRules) *HeaderChain {
 		// judged as one that begins with it.
 		g := n.Params.GenesisBlock.Header
 		c.height = 0
-		c.extend(&Header{
-			Version:    uint32(g.Version),
-			PrevBlock:  g.PrevBlock,
-			MerkleRoot: g.MerkleRoot,
-			Time:       uint32(g.Timestamp.Unix()),
-			Bits:       Bits(g.Bits),
-			Nonce:      g.Nonce,
-		}, &n.Genesis, Bits(g.Bits))
+		c.extend(&Header{Time: uint32(g.Timestamp.Unix()), Bits: Bits(g.Bits)}, &n.Genesis, Bits(g.Bits), true, true)
 	}
 	return c
 }
@@ -140,36 +137,52 @@ func (c *HeaderChain) Height() int32 {
 // own hash, in internal order. Neither is kept, and nothing is allocated unless
 // h is refused.
 //
-// A verdict speaks of one header, given those before it as they came. After a
-// refused header the chain goes on from it, so that one flipped bit in a long
-// run shows where it is and does not condemn every later header; where the rules
-// say which nBits it should have had, it goes on with these. A run is a valid
-// chain if every header of it is valid.
+// A verdict speaks of one header, given those before it. After a refused header
+// the chain goes on from it, so that one flipped bit in a long run shows where it
+// is and does not condemn every later header. Where its proof of work was at
+// fault nothing it says is used: rules that would look back to it do not bind,
+// as if the run began after it. A run is a valid chain if every header of it is
+// valid.
 func (c *HeaderChain) Add(h *Header, hash *chainhash.Hash) Verdict {
+	if c.rules.NoLinks {
+		_, v := c.judgeAlone(h, hash)
+		if v.Valid() {
+			v = c.checkFuture(h)
+		}
+		return v
+	}
 	want, known := c.nextBits(h.Time)
 	v := c.judge(h, hash, want, known)
+	honest := v.Reason != ReasonHighHash && v.Reason != ReasonBadDiffBits && v.Reason != ReasonBadGenesis
 	if !known {
 		want = h.Bits
 	}
-	c.extend(h, hash, want)
+	c.extend(h, hash, want, known || honest, honest)
 	return v
+}
+
+// judgeAlone tries the rules that need neither another header nor a clock, and
+// returns the target.
+func (c *HeaderChain) judgeAlone(h *Header, hash *chainhash.Hash) (Target, Verdict) {
+	target, v := checkPoW(h, hash)
+	if !v.Valid() {
+		return target, v
+	}
+	if n := c.rules.Network; n != nil && target.Cmp(n.PowLimit) > 0 {
+		return target, refuse(ReasonBadDiffBits, "bits %v is easier than %v, the easiest that %s allows", h.Bits, n.PowLimitBits, n.Name)
+	}
+	return target, Verdict{}
 }
 
 // judge tries the rules in the order of Bitcoin Core: what a header says of
 // itself, its link, then what the headers before it demand.
 func (c *HeaderChain) judge(h *Header, hash *chainhash.Hash, want Bits, wantKnown bool) Verdict {
 	n := c.rules.Network
-	target, v := checkPoW(h, hash)
+	target, v := c.judgeAlone(h, hash)
 	if !v.Valid() {
 		return v
 	}
-	if n != nil && target.Cmp(n.PowLimit) > 0 {
-		return refuse(ReasonBadDiffBits, "bits %v is easier than %v, the easiest that %s allows", h.Bits, n.PowLimitBits, n.Name)
-	}
-	if c.rules.NoLinks {
-		return c.checkFuture(h)
-	}
-	if c.seen > 0 && h.PrevBlock != c.tip {
+	if c.linked && h.PrevBlock != c.tip {
 		return refuse(ReasonBadPrevBlk, "follows %v, the header before it is %v", h.PrevBlock, c.tip)
 	}
 	if n == nil {
@@ -204,26 +217,28 @@ func (c *HeaderChain) judge(h *Header, hash *chainhash.Hash, want Bits, wantKnow
 	return c.checkVersion(h)
 }
 
-// extend makes h the tip, with the nBits that the period goes on with.
-func (c *HeaderChain) extend(h *Header, hash *chainhash.Hash, b Bits) {
-	if c.rules.NoLinks {
-		return
+// extend makes h the tip. The period goes on with nBits b, if bKnown; what h
+// says of itself counts if it is honest, that is, paid for by proof of work.
+func (c *HeaderChain) extend(h *Header, hash *chainhash.Hash, b Bits, bKnown, honest bool) {
+	c.linked, c.tip = true, *hash
+	if honest {
+		c.time, c.times[c.next] = h.Time, h.Time
+		c.next = (c.next + 1) % medianTimeBlocks
+		c.seen = min(c.seen+1, medianTimeBlocks)
+	} else {
+		c.seen, c.next = 0, 0
 	}
-	c.tip, c.time, c.bits = *hash, h.Time, b
-	c.times[c.next] = h.Time
-	c.next = (c.next + 1) % medianTimeBlocks
-	c.seen = min(c.seen+1, medianTimeBlocks)
-	n := c.rules.Network
+	c.bits, c.bitsKnown = b, bKnown
 	if c.height < 0 {
 		return
 	}
-	if n != nil {
+	if n := c.rules.Network; n != nil {
 		first := c.height%int64(n.RetargetInterval) == 0
 		if first {
-			c.firstKnown, c.firstTime, c.firstBits = true, h.Time, b
+			c.firstKnown, c.firstTime, c.firstBits = honest, h.Time, b
 		}
-		if first || b != n.PowLimitBits {
-			c.full, c.fullKnown = b, true
+		if first || b != n.PowLimitBits && bKnown {
+			c.full, c.fullKnown = b, bKnown
 		}
 	}
 	c.height++
@@ -234,12 +249,15 @@ func (c *HeaderChain) extend(h *Header, hash *chainhash.Hash, b Bits) {
 // suffice to know it.
 func (c *HeaderChain) nextBits(time uint32) (b Bits, known bool) {
 	n := c.rules.Network
-	if n == nil || c.height < 1 || c.seen == 0 {
+	if n == nil || c.height < 1 {
 		return 0, false
 	}
 	if c.height%int64(n.RetargetInterval) != 0 {
 		if n.MinDifficultySpacing == 0 {
-			return c.bits, true
+			return c.bits, c.bitsKnown
+		}
+		if c.seen == 0 {
+			return 0, false
 		}
 		if int64(time) > int64(c.time)+n.MinDifficultySpacing {
 			return n.PowLimitBits, true
@@ -247,9 +265,9 @@ func (c *HeaderChain) nextBits(time uint32) (b Bits, known bool) {
 		return c.full, c.fullKnown
 	}
 	if n.NoRetargeting {
-		return c.bits, true
+		return c.bits, c.bitsKnown
 	}
-	if !c.firstKnown {
+	if !c.firstKnown || !c.bitsKnown || c.seen == 0 {
 		return 0, false
 	}
 	from := c.bits
@@ -265,7 +283,7 @@ func (c *HeaderChain) nextBits(time uint32) (b Bits, known bool) {
 func (c *HeaderChain) checkRetargetRange(target Target) Verdict {
 	n := c.rules.Network
 	// Under BIP 94 it is the period's first header that bounds the next.
-	if c.seen == 0 || c.height < 1 || c.height%int64(n.RetargetInterval) != 0 || n.BIP94 {
+	if !c.bitsKnown || c.height < 1 || c.height%int64(n.RetargetInterval) != 0 || n.BIP94 {
 		return Verdict{}
 	}
 	hardest, easiest := n.Retarget(c.bits, math.MinInt64), n.Retarget(c.bits, math.MaxInt64)
@@ -329,20 +347,9 @@ func (c *HeaderChain) checkVersion(h *Header) Verdict {
 	if c.height < 0 {
 		return Verdict{}
 	}
-	n := c.rules.Network
-	var least int32
-	switch {
-	case c.height >= int64(n.BIP65Height):
-		least = 4
-	case c.height >= int64(n.BIP66Height):
-		least = 3
-	case c.height >= int64(n.BIP34Height):
-		least = 2
-	default:
-		return Verdict{}
-	}
+	least := c.rules.Network.leastVersion(int32(min(c.height, math.MaxInt32)))
 	// Signed, so that versions with the top bit set are refused.
-	if int32(h.Version) < least {
+	if least > 0 && int32(h.Version) < least {
 		return refuse(ReasonBadVersion, "version %08x at height %d, want at least %d", h.Version, c.height, least)
 	}
 	return Verdict{}

@@ -3,7 +3,6 @@ package work
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/btcsuite/btcd/chaincfg/v2"
@@ -122,7 +121,7 @@ func NetworkByName(name string) (*Network, error) {
 // ByChain returns the network of a node that answers getblockchaininfo with
 // chain: Bitcoin Core says main and test, btcd mainnet and testnet3.
 func ByChain(chain string) (*Network, error) {
-	if n, ok := networkNames[strings.ToLower(chain)]; ok {
+	if n, ok := networkNames[chain]; ok {
 		return n, nil
 	}
 	return nil, fmt.Errorf("chain %s: not a known network", quote(chain))
