@@ -9,7 +9,8 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 )
 
-// Network is what the rules need to know of a network. It is not changed after
+// Network is what the rules need to know of a network. NewNetwork makes one from
+// btcd's parameters. It is not changed after
 // it is made and is safe to share.
 type Network struct {
 	// Name is the name that touchstone prints and NetworkByName reads.
