@@ -1,0 +1,36 @@
+// Command touchstone builds Bitcoin work, does it, and checks every claim of
+// having done it.
+//
+// This package parses flags and prints; it holds no rule. What a header, a
+// block or a template is worth is decided by package work, and the running
+// roles live in internal/serve.
+//
+// Results go to standard output, progress and logs to standard error. The exit
+// code is 0 when everything asked for holds, 1 when something was judged
+// invalid, and 2 when it could not be judged: wrong usage, I/O, malformed
+// input.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() { os.Exit(realMain()) }
+
+func realMain() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The first signal asks for a clean stop; giving up the handler lets a
+	// second one end a process that does not obey.
+	context.AfterFunc(ctx, stop)
+	p := &program{
+		stdin:     os.Stdin,
+		stderr:    os.Stderr,
+		con:       newConsole(os.Stdout, os.Stderr),
+		lookupEnv: os.LookupEnv,
+	}
+	return p.run(ctx, os.Args[1:])
+}

@@ -1,0 +1,311 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/touchstone-btc/touchstone/hash"
+	"github.com/touchstone-btc/touchstone/internal/serve"
+	"github.com/touchstone-btc/touchstone/work"
+	"github.com/touchstone-btc/touchstone/work/node"
+	"github.com/touchstone-btc/touchstone/work/node/devnet"
+)
+
+// mineCommand mines.
+type mineCommand struct {
+	program      *program
+	blocks       int
+	nodes        []string
+	address      string
+	threads      int
+	kernel       kernelFlag
+	versionMask  maskFlag
+	dataDir      string
+	nice         int
+	tag          string
+	user         string
+	passwordFile string
+	cookie       string
+	cert         string
+	json         bool
+}
+
+const mineUsage = `Mines blocks: alone and with nothing installed on a private chain that is kept
+in the data folder, or on nodes of yours with --node.
+
+A block that was found is on disk before it is sent, and is sent again, also
+after a crash, until a node accepts or refuses it. One touchstone at a time
+uses a chain's folder.
+
+Usage:
+  touchstone mine [FLAGS]
+
+Flags:
+  --blocks N                stop with exit code 0 when N blocks of this run
+                            were accepted; without it, mine until interrupted
+  --node URL                a bitcoind's or btcd's RPC, http:// or https://, with
+                            user:password@ if you like; repeated, the first that
+                            works is used and blocks go to all of them
+  --address A               who is paid; required with --node, not to be given
+                            without
+  --threads N               searching threads; default: one per CPU allowed to us
+  --kernel K                auto or one of those that 'touchstone version' lists
+  --version-mask M          version bits to roll, 8 hex digits, less those that
+                            a template uses; 0 rolls none; default 1fffe000
+  --tag TEXT                text for the coinbase; default /touchstone/
+  --datadir DIR             data folder; default $XDG_DATA_HOME/touchstone or
+                            ~/.local/share/touchstone, on macOS ~/Library/
+                            Application Support/touchstone, on Windows
+                            %LocalAppData%\touchstone
+  --nice N                  give way to other programs: 0 (don't) to 19
+  --rpc-user NAME           user of the nodes
+  --rpc-password-file FILE  file whose first line is the password
+  --rpc-cookie FILE         bitcoind's .cookie file, instead of the two above
+  --rpc-cert FILE           certificate to trust, such as btcd's rpc.cert
+  --json                    events as JSON on standard output
+  --help                    this text
+
+Without --json, accepted and refused blocks go to standard output, the rest to
+standard error, with a live status line if that is a terminal.
+
+With --json every line is an object with event and time (RFC 3339) and, by
+event (hashes in display order, durations in seconds):
+  started      chain, nodes (empty: the private chain), folder, address,
+               threads, kernel, version_mask, pending (blocks of an earlier run
+               that are sent again)
+  job          job, height, previous, new_tip, difficulty, transactions,
+               version_mask
+  found        hash, height, job, difficulty (of the hash), hashes (tried for
+               the job), size (bytes)
+  not_kept     hash, error: a found block could not be written to disk
+  accepted     hash, height, reason, text, resent (found by an earlier run),
+               blocks (accepted in this run)
+  refused      hash, height, reason, text, resent
+  waiting      hash, height, attempt, error, retry: a block has no answer yet
+  node_lost    node, error, retry
+  node_back    node, in_use
+  no_template  error, retry
+  notice       text
+  status       rate (hashes/s of the last 10 s), hashes, elapsed, threads,
+               kernel, height, difficulty, best (difficulty of the job's best
+               hash), expected (mean time to a block; 0: unknown), accepted
+  stopped      accepted, refused, pending, hashes, elapsed, rate
+
+What is wrong at the start (password, address, another chain, a node that does
+not answer, a template that lies) is an error; later it is told and tried again.
+Exit code: 0 all blocks asked for were accepted, or interrupted without
+--blocks; 2 it could not mine, or was interrupted before.
+
+Example:
+  touchstone mine --node http://127.0.0.1:18443 --rpc-cookie ~/.bitcoin/regtest/.cookie --address bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080 --blocks 5
+`
+
+// defaultTag is how our blocks are signed.
+const defaultTag = "/touchstone/"
+
+func (m *mineCommand) command() *cobra.Command {
+	m.versionMask = work.MaskBIP320
+	cmd := &cobra.Command{
+		Use:  "mine",
+		RunE: m.run,
+	}
+	setUsage(cmd, mineUsage)
+	f := cmd.Flags()
+	f.IntVar(&m.blocks, "blocks", 0, "")
+	f.StringArrayVar(&m.nodes, "node", nil, "")
+	f.StringVar(&m.address, "address", "", "")
+	f.IntVar(&m.threads, "threads", 0, "")
+	f.Var(&m.kernel, "kernel", "")
+	f.Var(&m.versionMask, "version-mask", "")
+	f.StringVar(&m.tag, "tag", defaultTag, "")
+	f.StringVar(&m.dataDir, "datadir", "", "")
+	f.IntVar(&m.nice, "nice", 0, "")
+	f.StringVar(&m.user, "rpc-user", "", "")
+	f.StringVar(&m.passwordFile, "rpc-password-file", "", "")
+	f.StringVar(&m.cookie, "rpc-cookie", "", "")
+	f.StringVar(&m.cert, "rpc-cert", "", "")
+	f.BoolVar(&m.json, "json", false, "")
+	m.kernel.complete(cmd)
+	cmd.MarkFlagDirname("datadir")
+	return cmd
+}
+
+// maxThreads bounds --threads: more is a slip of the finger, and would only
+// cost memory.
+const maxThreads = 4096
+
+// check reports flags that make no sense together.
+func (m *mineCommand) check(cmd *cobra.Command, args []string) error {
+	given := cmd.Flags().Changed
+	switch {
+	case len(args) > 0:
+		return usageError(cmd, "mine takes no argument, not %q", args[0])
+	case given("blocks") && m.blocks < 1:
+		return usageError(cmd, "--blocks: %d is not 1 or more", m.blocks)
+	case given("threads") && (m.threads < 1 || m.threads > maxThreads):
+		return usageError(cmd, "--threads: %d is not from 1 to %d", m.threads, maxThreads)
+	case m.nice < 0 || m.nice > 19:
+		return usageError(cmd, "--nice: %d is not from 0 to 19", m.nice)
+	case len(m.nodes) > 0 && m.address == "":
+		return withHint(errors.New("--node needs --address: who is to be paid"),
+			"take one from your own wallet, such as that of 'bitcoin-cli getnewaddress'")
+	}
+	if len(m.nodes) > 0 {
+		return nil
+	}
+	for _, name := range []string{"address", "rpc-user", "rpc-password-file", "rpc-cookie", "rpc-cert"} {
+		if given(name) {
+			return withHint(fmt.Errorf("--%s needs --node", name),
+				"without --node a private chain is mined, which pays an address of its own")
+		}
+	}
+	return nil
+}
+
+func (m *mineCommand) run(cmd *cobra.Command, args []string) error {
+	if err := m.check(cmd, args); err != nil {
+		return err
+	}
+	if m.nice > 0 {
+		if err := lowerPriority(m.nice); err != nil {
+			return err
+		}
+	}
+	dataDir := m.dataDir
+	if dataDir == "" {
+		var err error
+		if dataDir, err = dataFolder(m.program.lookupEnv); err != nil {
+			return err
+		}
+	}
+	ctx := cmd.Context()
+	printer := &minePrinter{program: m.program, json: m.json}
+	backend, err := m.open(ctx, dataDir, printer.print)
+	if err != nil {
+		return m.explain(ctx, dataDir, err)
+	}
+	solo, err := serve.NewSolo(serve.SoloConfig{
+		Backend:     backend,
+		Tag:         m.tag,
+		VersionMask: uint32(m.versionMask),
+		Threads:     m.threads,
+		Kernel:      m.kernel.kernel,
+		Blocks:      m.blocks,
+		StatusEvery: printer.statusEvery(),
+		OnEvent:     printer.print,
+	})
+	if err == nil {
+		err = solo.Run(ctx)
+	}
+	if err := errors.Join(err, backend.Close()); err != nil {
+		return m.explain(ctx, dataDir, err)
+	}
+	if m.blocks > 0 && printer.accepted < m.blocks {
+		return fmt.Errorf("interrupted: %d of %s accepted", printer.accepted, count(int64(m.blocks), "block"))
+	}
+	return nil
+}
+
+// open joins the nodes, or the private chain.
+func (m *mineCommand) open(ctx context.Context, dataDir string, onEvent func(serve.Event)) (*serve.Backend, error) {
+	if len(m.nodes) == 0 {
+		return serve.OpenDevnet(ctx, dataDir, onEvent)
+	}
+	c := serve.NodesConfig{Address: m.address, DataDir: dataDir, OnEvent: onEvent}
+	for _, url := range m.nodes {
+		c.Nodes = append(c.Nodes, node.Config{
+			URL:          url,
+			User:         m.user,
+			PasswordFile: m.passwordFile,
+			CookieFile:   m.cookie,
+			CertFile:     m.cert,
+		})
+	}
+	return serve.OpenNodes(ctx, c)
+}
+
+// explain adds the cure to an error, where we know it.
+func (m *mineCommand) explain(ctx context.Context, dataDir string, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("interrupted before mining began")
+	}
+	var devnetInUse *devnet.InUseError
+	var folderInUse *serve.FolderInUseError
+	var nodeError *node.Error
+	var pathError *fs.PathError
+	switch {
+	case errors.As(err, &devnetInUse):
+		holder := ""
+		if devnetInUse.PID > 0 {
+			holder = fmt.Sprintf(" (process %d)", devnetInUse.PID)
+		}
+		return withHint(fmt.Errorf("data folder %s is in use by another touchstone%s", devnetInUse.Dir, holder),
+			"stop that one, or name another folder with --datadir")
+	case errors.As(err, &folderInUse):
+		return withHint(err, "stop that one, or name another folder with --datadir")
+	case errors.As(err, &nodeError) && nodeError.Hint != "":
+		if text, found := strings.CutSuffix(err.Error(), "; "+nodeError.Hint); found {
+			return withHint(errors.New(text), "%s", nodeError.Hint)
+		}
+	case errors.As(err, &pathError) && strings.HasPrefix(pathError.Path, dataDir):
+		return withHint(err, "name a folder that you may write to with --datadir")
+	}
+	return err
+}
+
+// kernelFlag is a flag that names a kernel.
+type kernelFlag struct{ kernel hash.Kernel }
+
+func (f *kernelFlag) Set(s string) (err error) {
+	k, err := hash.ParseKernel(s)
+	if err != nil {
+		return err
+	}
+	if _, err := hash.NewScanner(k); err != nil {
+		return err
+	}
+	f.kernel = k
+	return nil
+}
+
+func (f *kernelFlag) String() string { return f.kernel.String() }
+func (f *kernelFlag) Type() string   { return "kernel" }
+
+// complete completes the names of the kernels this machine has.
+func (f *kernelFlag) complete(cmd *cobra.Command) {
+	names := []string{hash.Auto.String()}
+	for _, k := range hash.Kernels() {
+		names = append(names, k.String())
+	}
+	cmd.RegisterFlagCompletionFunc("kernel", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// maskFlag is a flag that gives a version mask; 0 is short for no bit.
+type maskFlag uint32
+
+func (f *maskFlag) Set(s string) error {
+	if s == "0" {
+		*f = 0
+		return nil
+	}
+	mask, err := work.ParseMask(s)
+	*f = maskFlag(mask)
+	return err
+}
+
+func (f *maskFlag) String() string { return fmt.Sprintf("%08x", uint32(*f)) }
+func (f *maskFlag) Type() string   { return "mask" }
+
+// How often status is told: often enough to be drawn smoothly on a terminal,
+// rarely where it makes a log longer.
+const (
+	drawnStatus  = statusInterval
+	loggedStatus = 30 * time.Second
+	jsonStatus   = 10 * time.Second
+)

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/touchstone-btc/touchstone/internal/serve"
+)
+
+// minePrinter prints what happens while mining. Its print is called once at a
+// time.
+type minePrinter struct {
+	program  *program
+	json     bool
+	accepted int // blocks of this run
+	status   time.Time
+}
+
+// statusEvery is how often a Status is wanted.
+func (m *minePrinter) statusEvery() time.Duration {
+	switch {
+	case m.program.con.Terminal():
+		return drawnStatus
+	case m.json:
+		return jsonStatus
+	}
+	return loggedStatus
+}
+
+// print prints an event.
+func (m *minePrinter) print(e serve.Event) {
+	now := time.Now()
+	con := m.program.con
+	if a, ok := e.(serve.BlockAccepted); ok {
+		m.accepted = a.Blocks
+	}
+	if s, ok := e.(serve.Status); ok && con.Terminal() {
+		con.Status(now, func(columns int) string { return statusText(s, columns) })
+		if !m.json || now.Sub(m.status) < jsonStatus {
+			return
+		}
+		m.status = now
+	}
+	if m.json {
+		m.printJSON(now, e)
+		return
+	}
+	if text, result := eventText(e); result {
+		con.Print("%s", oneLine(text))
+		// Whoever reads a pipe wants to know of a block now.
+		con.Flush()
+	} else if text != "" {
+		con.Log("touchstone: %s", oneLine(text))
+	}
+}
+
+// printJSON prints an event as a line. Write errors are kept by the console
+// and end up in the exit code.
+func (m *minePrinter) printJSON(now time.Time, e serve.Event) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `{"event":%q,"time":%q,`, e.Kind(), now.UTC().Format("2006-01-02T15:04:05.000000Z"))
+	var fields bytes.Buffer
+	encoder := json.NewEncoder(&fields)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(e); err != nil {
+		m.program.report(fmt.Errorf("event %s: %w", e.Kind(), err))
+		return
+	}
+	b.Write(fields.Bytes()[1:]) // after the brace, to the line feed
+	m.program.con.Write(b.Bytes())
+	m.program.con.Flush()
+}
+
+// eventText is an event in words, and whether it is a result. Events that say
+// nothing to a person are empty.
+func eventText(e serve.Event) (text string, result bool) {
+	switch e := e.(type) {
+	case serve.Started:
+		return startedText(e), false
+	case serve.NewJob:
+		if !e.NewTip {
+			return "", false
+		}
+		return fmt.Sprintf("height %d: difficulty %s, %s", e.Height, formatDifficulty(e.Difficulty),
+			count(int64(e.Transactions), "transaction")), false
+	case serve.BlockFound:
+		return fmt.Sprintf("found block %d: %s after %shashes", e.Height, e.Hash, siRate(float64(e.Hashes))), false
+	case serve.BlockNotKept:
+		return fmt.Sprintf("block %s could not be written to disk and would not survive a crash: %s", e.Hash, e.Error), false
+	case serve.BlockAccepted:
+		return fmt.Sprintf("block %s accepted: %s%s%s", heightText(e.Height), e.Hash, reasonText(e.Reason, e.Text), resentText(e.Resent)), true
+	case serve.BlockRefused:
+		return fmt.Sprintf("block %s refused: %s%s%s", heightText(e.Height), e.Hash, reasonText(e.Reason, e.Text), resentText(e.Resent)), true
+	case serve.BlockWaiting:
+		return fmt.Sprintf("block %s waits: %s; sent again in %s", heightText(e.Height), e.Error, formatDuration(e.Retry.Duration())), false
+	case serve.NodeLost:
+		return fmt.Sprintf("node lost: %s; tried again in %s", e.Error, formatDuration(e.Retry.Duration())), false
+	case serve.NodeBack:
+		if e.InUse {
+			return "templates come from " + e.Node, false
+		}
+		return "node works: " + e.Node, false
+	case serve.NoTemplate:
+		return fmt.Sprintf("no template: %s; tried again in %s", e.Error, formatDuration(e.Retry.Duration())), false
+	case serve.Notice:
+		return e.Text, false
+	case serve.Status:
+		return statusText(e, 1000), false
+	case serve.Stopped:
+		return stoppedText(e), false
+	}
+	return "", false
+}
+
+func startedText(e serve.Started) string {
+	where := "the private chain in " + e.Folder
+	if len(e.Nodes) > 0 {
+		where = e.Chain + " at " + strings.Join(e.Nodes, ", ")
+	}
+	text := fmt.Sprintf("mining on %s with %s of kernel %s, paying %s", where, count(int64(e.Threads), "thread"), e.Kernel, e.Address)
+	if e.Pending > 0 {
+		text += fmt.Sprintf("; sending %s of an earlier run", count(int64(e.Pending), "block"))
+	}
+	return text
+}
+
+func stoppedText(e serve.Stopped) string {
+	text := fmt.Sprintf("stopped: %s accepted", count(int64(e.Accepted), "block"))
+	if e.Refused > 0 {
+		text += fmt.Sprintf(", %d refused", e.Refused)
+	}
+	if e.Pending > 0 {
+		text += fmt.Sprintf(", %d kept to be sent by the next run", e.Pending)
+	}
+	return text + fmt.Sprintf("; %shashes in %s (%shashes/s)", siRate(float64(e.Hashes)),
+		formatDuration(e.Elapsed.Duration()), siRate(e.Rate))
+}
+
+func heightText(height int32) string {
+	if height < 0 {
+		return "of unknown height"
+	}
+	return fmt.Sprint(height)
+}
+
+func reasonText(reason, text string) string {
+	if reason == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s: %s)", reason, text)
+}
+
+func resentText(resent bool) string {
+	if resent {
+		return " (found by an earlier run)"
+	}
+	return ""
+}
+
+// statusText is the status in at most that many columns. What matters least
+// comes last and is left out first.
+func statusText(s serve.Status, columns int) string {
+	parts := []string{siRate(s.Rate) + "H/s"}
+	if s.Height == 0 {
+		parts = append(parts, "waiting for work")
+	} else {
+		if s.Expected > 0 {
+			parts = append(parts, "a block every "+formatDuration(s.Expected.Duration()))
+		}
+		parts = append(parts,
+			fmt.Sprintf("height %d", s.Height),
+			"difficulty "+formatDifficulty(s.Difficulty),
+			"best "+formatDifficulty(s.Best))
+	}
+	parts = append(parts,
+		fmt.Sprintf("%d accepted", s.Accepted),
+		fmt.Sprintf("%s, %s", count(int64(s.Threads), "thread"), s.Kernel))
+	line := parts[0]
+	for _, p := range parts[1:] {
+		if len(line)+len(" | ")+len(p) > columns {
+			break
+		}
+		line += " | " + p
+	}
+	if len(line) > columns {
+		line = line[:max(columns, 0)]
+	}
+	return line
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// program is one run of the command: its streams and its environment.
+type program struct {
+	stdin     io.Reader
+	stderr    io.Writer
+	con       *console
+	lookupEnv func(string) (string, bool)
+}
+
+// run parses args, runs the command they name, reports its error if there is
+// one, and returns the exit code.
+func (p *program) run(ctx context.Context, args []string) int {
+	root := p.rootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	// A result that did not reach its reader is no result.
+	if ferr := p.con.Close(); ferr != nil {
+		err = errors.Join(err, fmt.Errorf("standard output: %w", cause(ferr)))
+	}
+	if err == nil {
+		return exitOK
+	}
+	var quiet quietExit
+	if errors.As(err, &quiet) {
+		return int(quiet)
+	}
+	p.report(err)
+	return exitCannotJudge
+}
+
+const rootUsage = `touchstone tries proof of work: an open, auditable reference miner and verifier
+for Bitcoin's SHA-256d.
+
+Usage:
+  touchstone COMMAND [FLAGS] [ARGUMENTS]
+
+Commands:
+  mine        mine on a node of yours, or on a private chain that needs nothing
+  verify      check headers, blocks and block templates
+  version     print the build, this machine and its kernels
+  completion  print a completion script for a shell
+  help        print the help of a command
+
+Every flag can also be given as an environment variable: TOUCHSTONE_ and the
+flag's name in capitals, with _ for -, such as TOUCHSTONE_KERNEL. Flags win.
+An empty variable counts as not given.
+
+Results go to standard output; progress and logs go to standard error, and
+progress only if that is a terminal. The file name - is standard input.
+
+Exit code: 0 everything asked for holds, 1 something was judged invalid,
+2 it could not be judged (usage, input or output, a malformed file).
+
+Example:
+  touchstone mine --blocks 3
+`
+
+func (p *program) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "touchstone",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		// Args stays permissive so that an unknown command is reported in our
+		// own words, by RunE.
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return missingCommand(cmd, args)
+		},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return p.applyEnvironment(cmd)
+		},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	setUsage(root, rootUsage)
+	root.SetOut(p.con.resultWriter())
+	root.SetErr(p.stderr)
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(
+		(&mineCommand{program: p}).command(),
+		(&verifyCommand{program: p}).command(),
+		(&versionCommand{program: p}).command(),
+		(&completionCommand{program: p}).command(),
+	)
+	root.SetHelpCommand((&helpCommand{program: p}).command())
+	return root
+}
+
+// setUsage makes text, written by hand, the whole help of cmd.
+func setUsage(cmd *cobra.Command, text string) {
+	cmd.Long = text
+	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		fmt.Fprint(cmd.OutOrStdout(), cmd.Long)
+	})
+	// Completion lists commands with the first line of their text.
+	if cmd.Short == "" {
+		cmd.Short = firstSentence(text)
+	}
+}

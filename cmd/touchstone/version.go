@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/klauspost/cpuid/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/touchstone-btc/touchstone/hash"
+)
+
+// versionCommand says what this build is and what this machine can do.
+type versionCommand struct {
+	program *program
+	json    bool
+}
+
+const versionUsage = `Prints the version, how it was built, and the kernels (implementations of the
+nonce search) that this machine can run, with the one that would be chosen.
+
+Usage:
+  touchstone version [--json]
+
+Flags:
+  --json  one JSON object: version, revision, time, modified, go, os, arch,
+          cpu {name, vendor, family, model, physical_cores, logical_cores,
+          features}, kernels, kernel
+  --help  this text
+
+Example:
+  touchstone version --json
+`
+
+// versionInfo is the answer; its tags are the documented fields.
+type versionInfo struct {
+	Version  string   `json:"version"`
+	Revision string   `json:"revision,omitempty"`
+	Time     string   `json:"time,omitempty"`
+	Modified bool     `json:"modified"`
+	Go       string   `json:"go"`
+	OS       string   `json:"os"`
+	Arch     string   `json:"arch"`
+	CPU      cpuInfo  `json:"cpu"`
+	Kernels  []string `json:"kernels"`
+	Kernel   string   `json:"kernel"`
+}
+
+type cpuInfo struct {
+	Name          string   `json:"name"`
+	Vendor        string   `json:"vendor"`
+	Family        int      `json:"family"`
+	Model         int      `json:"model"`
+	PhysicalCores int      `json:"physical_cores"`
+	LogicalCores  int      `json:"logical_cores"`
+	Features      []string `json:"features"`
+}
+
+func (v *versionCommand) command() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:  "version",
+		RunE: v.run,
+	}
+	setUsage(cmd, versionUsage)
+	cmd.Flags().BoolVar(&v.json, "json", false, "")
+	return cmd
+}
+
+func (v *versionCommand) run(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError(cmd, "version takes no argument, not %q", args[0])
+	}
+	info := readVersion()
+	if v.json {
+		return v.program.printJSON(info)
+	}
+	con := v.program.con
+	con.Print("touchstone %s", info.Version)
+	if info.Revision != "" {
+		changed := ""
+		if info.Modified {
+			changed = ", with local changes"
+		}
+		con.Print("revision  %s of %s%s", info.Revision, info.Time, changed)
+	}
+	con.Print("built by  %s for %s/%s", info.Go, info.OS, info.Arch)
+	con.Print("cpu       %s (%s, family %d, model %d, %d cores, %d threads)", info.CPU.Name, info.CPU.Vendor,
+		info.CPU.Family, info.CPU.Model, info.CPU.PhysicalCores, info.CPU.LogicalCores)
+	con.Print("features  %s", strings.Join(info.CPU.Features, " "))
+	con.Print("kernels   %s (auto: %s)", strings.Join(info.Kernels, " "), info.Kernel)
+	return nil
+}
+
+// readVersion reads the build's own record and the processor's.
+func readVersion() versionInfo {
+	info := versionInfo{
+		Version: "(devel)",
+		Go:      runtime.Version(),
+		OS:      runtime.GOOS,
+		Arch:    runtime.GOARCH,
+		Kernel:  hash.Auto.Resolve().String(),
+	}
+	if b, ok := debug.ReadBuildInfo(); ok {
+		if b.Main.Version != "" {
+			info.Version = b.Main.Version
+		}
+		for _, s := range b.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				info.Revision = s.Value
+			case "vcs.time":
+				info.Time = s.Value
+			case "vcs.modified":
+				info.Modified = s.Value == "true"
+			}
+		}
+	}
+	for _, k := range hash.Kernels() {
+		info.Kernels = append(info.Kernels, k.String())
+	}
+	c := cpuid.CPU
+	info.CPU = cpuInfo{
+		Name:          c.BrandName,
+		Vendor:        c.VendorString,
+		Family:        c.Family,
+		Model:         c.Model,
+		PhysicalCores: c.PhysicalCores,
+		LogicalCores:  c.LogicalCores,
+		Features:      searchFeatures(c),
+	}
+	if info.CPU.Name == "" {
+		info.CPU.Name = "unknown"
+	}
+	if info.CPU.LogicalCores == 0 {
+		info.CPU.LogicalCores = runtime.NumCPU()
+	}
+	return info
+}
+
+// searchFeatures are the processor's features that matter to hashing, by the
+// names that /proc/cpuinfo and most manuals use.
+func searchFeatures(c cpuid.CPUInfo) []string {
+	have := []string{}
+	for _, f := range []cpuid.FeatureID{
+		cpuid.SSE2, cpuid.SSSE3, cpuid.SSE4, cpuid.AVX, cpuid.AVX2, cpuid.BMI2, cpuid.SHA,
+		cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.AVX512DQ, cpuid.SHA2, cpuid.ASIMD,
+	} {
+		if c.Supports(f) {
+			have = append(have, strings.ToLower(fmt.Sprint(f)))
+		}
+	}
+	return have
+}

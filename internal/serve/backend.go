@@ -1,0 +1,277 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/touchstone-btc/touchstone/work"
+	"github.com/touchstone-btc/touchstone/work/node"
+	"github.com/touchstone-btc/touchstone/work/node/devnet"
+)
+
+// A Backend is where templates come from and blocks go, with the folder in
+// which found blocks are kept until a node has judged them.
+type Backend struct {
+	Source  node.Source
+	Journal *node.Journal
+	Chain   string   // the chain's name
+	Nodes   []string // empty for the embedded chain
+	Folder  string   // of this chain's data
+	Address string   // who is paid
+	Script  []byte   // the address as an output script
+
+	close []func() error
+}
+
+// Close gives the folder free. It must come after the last use of Source and
+// Journal.
+func (b *Backend) Close() error {
+	var errs []error
+	for i := len(b.close) - 1; i >= 0; i-- {
+		errs = append(errs, b.close[i]())
+	}
+	b.close = nil
+	return errors.Join(errs...)
+}
+
+// foundFolder holds the journal, inside the folder of a chain.
+const foundFolder = "found"
+
+// OpenDevnet opens the embedded chain in the folder devnet of dataDir, or
+// begins one there. It pays the address that is kept there. What Open repaired
+// is told to onEvent as a Notice.
+func OpenDevnet(ctx context.Context, dataDir string, onEvent func(Event)) (*Backend, error) {
+	b := &Backend{Folder: filepath.Join(dataDir, "devnet")}
+	chain, err := devnet.Open(b.Folder, devnet.Options{
+		Notice:    func(text string) { onEvent(Notice{text}) },
+		Interrupt: ctx.Done(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.close = append(b.close, chain.Close)
+	b.Source, b.Address, b.Script = chain, chain.PayoutAddress(), chain.PayoutScript()
+	if b.Chain, err = chain.Chain(ctx); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	// The chain's lock guards the journal too.
+	if err := b.openJournal(onEvent); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+// NodesConfig says which nodes to mine on.
+type NodesConfig struct {
+	// Nodes in order of preference, at least one.
+	Nodes []node.Config
+	// Address is who is paid. It must be one of the nodes' network.
+	Address string
+	// DataDir is where the folder of found blocks is, in nodes/CHAIN.
+	DataDir string
+	// OnEvent is told of nodes lost and back.
+	OnEvent func(Event)
+}
+
+// OpenNodes makes a Backend of nodes, and asks them which chain they are on.
+// A node that can't be used is an error here, at the beginning, where somebody
+// reads it; unless a block found by an earlier run waits to be sent: then it
+// is tried again until ctx ends.
+func OpenNodes(ctx context.Context, c NodesConfig) (_ *Backend, err error) {
+	if err := checkAddress(c.Address); err != nil {
+		return nil, err
+	}
+	b := &Backend{Address: c.Address}
+	defer func() {
+		if err != nil {
+			b.Close()
+		}
+	}()
+	var sources []node.Source
+	for _, nc := range c.Nodes {
+		client, err := node.NewClient(nc)
+		if err != nil {
+			return nil, err
+		}
+		b.Nodes = append(b.Nodes, client.String())
+		var source node.Source = client
+		if len(c.Nodes) > 1 {
+			source = checkedSource{client}
+		}
+		sources = append(sources, source)
+	}
+	var settled atomic.Pointer[work.Network]
+	nodes, err := node.NewNodes(node.NodesConfig{
+		Sources: sources,
+		// The address decides which chains are ours. Where that is more than
+		// one (test networks share their addresses), the folder does.
+		CheckChain: func(chain string) error {
+			if n := settled.Load(); n != nil && !node.SameChain(n.Name, chain) {
+				return fmt.Errorf("the node is on another chain: %s, not %s", chain, n.Name)
+			}
+			_, err := addressScript(c.Address, chain)
+			return err
+		},
+		OnEvent: func(e node.NodeEvent) {
+			if e.Err != nil {
+				c.OnEvent(NodeLost{e.Node, e.Err.Error(), seconds(e.Retry)})
+			} else {
+				c.OnEvent(NodeBack{e.Node, e.InUse})
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	b.Source = nodes
+	chain, err := firstChain(ctx, nodes, c)
+	if err != nil {
+		return nil, err
+	}
+	network, err := work.ByChain(chain)
+	if err != nil {
+		return nil, err
+	}
+	settled.Store(network)
+	if b.Script, err = work.AddressScript(c.Address, network); err != nil {
+		return nil, err
+	}
+	b.Folder = nodeFolder(c.DataDir, network)
+	release, err := lockFolder(b.Folder)
+	if err != nil {
+		return nil, err
+	}
+	b.close = append(b.close, release)
+	b.Chain = network.Name
+	return b, b.openJournal(c.OnEvent)
+}
+
+// checkedSource is a node whose templates are judged before anyone uses them:
+// where there are several nodes, one that sends bad ones counts as failed, and
+// the next is asked.
+type checkedSource struct{ *node.Client }
+
+// Template implements node.Source.
+func (s checkedSource) Template(ctx context.Context, longPollID string) ([]byte, error) {
+	data, err := s.Client.Template(ctx, longPollID)
+	if err != nil {
+		return nil, err
+	}
+	t, err := work.ParseTemplate(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s, err)
+	}
+	if v := t.Check(); !v.Valid() {
+		return nil, fmt.Errorf("%s: template refused: %s", s, v)
+	}
+	return data, nil
+}
+
+func nodeFolder(dataDir string, n *work.Network) string {
+	return filepath.Join(dataDir, "nodes", n.Name)
+}
+
+// firstChain asks which chain the nodes are on.
+func firstChain(ctx context.Context, source node.Source, c NodesConfig) (string, error) {
+	for wait := firstWait; ; wait = min(2*wait, longestWait) {
+		chain, err := source.Chain(ctx)
+		if err == nil || ctx.Err() != nil || !node.Temporary(err) || !blocksWait(c) {
+			return chain, err
+		}
+		c.OnEvent(NoTemplate{err.Error(), seconds(wait)})
+		if err := sleep(ctx, wait); err != nil {
+			return "", err
+		}
+	}
+}
+
+// blocksWait reports whether a block for a chain that may be the address's
+// waits to be sent.
+func blocksWait(c NodesConfig) bool {
+	for _, n := range networks {
+		if _, err := work.AddressScript(c.Address, n); err != nil {
+			continue
+		}
+		if waiting(nodeFolder(c.DataDir, n)) {
+			return true
+		}
+	}
+	return false
+}
+
+// networks are those a node can be on.
+var networks = []*work.Network{work.Mainnet, work.Testnet3, work.Testnet4, work.Signet, work.Regtest, work.Simnet}
+
+// waiting reports whether the journal in a chain's folder has blocks without
+// an answer. A folder that another process holds is that one's to look after.
+func waiting(folder string) bool {
+	journal := filepath.Join(folder, foundFolder)
+	if _, err := os.Stat(journal); err != nil {
+		return false
+	}
+	release, err := lockFolder(folder)
+	if err != nil {
+		return false
+	}
+	defer release()
+	j, err := node.OpenJournal(journal)
+	return err == nil && len(j.Pending()) > 0
+}
+
+// checkAddress reports an address that is none on any network.
+func checkAddress(address string) error {
+	var first error
+	for _, n := range networks {
+		_, err := work.AddressScript(address, n)
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// addressScript is the output script of an address on a node's chain.
+func addressScript(address, chain string) ([]byte, error) {
+	n, err := work.ByChain(chain)
+	if err != nil {
+		return nil, err
+	}
+	return work.AddressScript(address, n)
+}
+
+// openJournal opens the journal and tells what in it was no intact block.
+func (b *Backend) openJournal(onEvent func(Event)) (err error) {
+	if b.Journal, err = node.OpenJournal(filepath.Join(b.Folder, foundFolder)); err != nil {
+		return err
+	}
+	for _, p := range b.Journal.Problems() {
+		onEvent(Notice{fmt.Sprintf("put aside %s, which is no intact block: %s", p.File, p.Reason)})
+	}
+	return nil
+}
+
+// Waits between two attempts at what failed for a reason that passes.
+const (
+	firstWait   = time.Second
+	longestWait = 30 * time.Second
+)
+
+// sleep waits, or returns ctx's error as soon as there is one.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
