@@ -122,7 +122,7 @@ func (b *btcd) Start() {
 		"--rpckey="+filepath.Join(b.dir, "rpc.key"),
 		"--miningaddr="+b.wallet.Address().String(),
 		"--txindex",
-		"--debuglevel=info",
+		"--debuglevel=MINR=warn", // or each block it generates is a line
 	)
 	b.output = newBtcdOutput("RPC server listening on")
 	cmd.Stdout, cmd.Stderr = b.output, b.output
