@@ -5,62 +5,76 @@ import (
 	"math/bits"
 )
 
-// k256 are the round constants of SHA-256: FIPS 180-4, section 4.2.2.
-var k256 = [64]uint32{
-	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-	0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-	0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-	0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-	0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-	0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-	0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-	0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
-}
-
-// compress adds one block to the state: FIPS 180-4, section 6.2.2.
+// compress adds one block to a state: FIPS 180-4, section 6.2.2.
 func compress(state *[8]uint32, block *[64]byte) {
-	var w [64]uint32
+	var m schedule
+	compressWith(&m, state, block)
+}
+
+// compressWith is compress with m as scratch.
+func compressWith(m *schedule, state *[8]uint32, block *[64]byte) {
 	for i := range 16 {
-		w[i] = binary.BigEndian.Uint32(block[4*i:])
+		m.set(i, binary.BigEndian.Uint32(block[4*i:]))
 	}
-	for i := 16; i < 64; i++ {
-		w[i] = sigma1(w[i-2]) + w[i-7] + sigma0(w[i-15]) + w[i-16]
+	m.compress(state)
+}
+
+// compress adds the block whose first sixteen words are set to a state.
+func (m *schedule) compress(state *[8]uint32) {
+	m.extend(16, 64)
+	s := *state
+	rounds(&s, m.kw[:])
+	add(state, &s)
+}
+
+// add adds s to state, word by word.
+func add(state, s *[8]uint32) {
+	for i := range state {
+		state[i] += s[i]
 	}
-	a, b, c, d, e, f, g, h := state[0], state[1], state[2], state[3], state[4], state[5], state[6], state[7]
-	for i := range 64 {
-		d, h = round(a, b, c, d, e, f, g, h, k256[i]+w[i])
-		a, b, c, d, e, f, g, h = h, a, b, c, d, e, f, g
+}
+
+// rounds applies one round per row of kw, whose number is a multiple of eight. Row i is K[i] + W[i].
+//
+// After each round the eight variables take the next role instead of moving; after eight they are back in their own.
+// Straight-line code for all rounds was tried: the processor cannot fetch it as fast as it runs the loop, and the search
+// fell from 2.1 to 1.7 times crypto/sha256. Sixteen rounds a turn changed nothing.
+func rounds(s *[8]uint32, kw []uint32) {
+	a, b, c, d, e, f, g, h := s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]
+	x := b ^ c
+	for ; len(kw) >= 8; kw = kw[8:] {
+		d, h, x = round(a, b, c, d, e, f, g, h, kw[0], x)
+		c, g, x = round(h, a, b, c, d, e, f, g, kw[1], x)
+		b, f, x = round(g, h, a, b, c, d, e, f, kw[2], x)
+		a, e, x = round(f, g, h, a, b, c, d, e, kw[3], x)
+		h, d, x = round(e, f, g, h, a, b, c, d, kw[4], x)
+		g, c, x = round(d, e, f, g, h, a, b, c, kw[5], x)
+		f, b, x = round(c, d, e, f, g, h, a, b, kw[6], x)
+		e, a, x = round(b, c, d, e, f, g, h, a, kw[7], x)
 	}
-	state[0] += a
-	state[1] += b
-	state[2] += c
-	state[3] += d
-	state[4] += e
-	state[5] += f
-	state[6] += g
-	state[7] += h
+	s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7] = a, b, c, d, e, f, g, h
 }
 
-func round(a, b, c, d, e, f, g, h, kw uint32) (newE, newA uint32) {
-	t := h + kw + bigSigma1(e) + ch(e, f, g)
-	return d + t, t + bigSigma0(a) + maj(a, b, c)
+// round returns the new e, which takes the place of d, and the new a, which takes the place of h (FIPS 180-4, section
+// 4.1.2, has the functions):
+//
+//	t = h + K + W + Ch(e, f, g) + Σ1(e)     Ch  = e&f ^ ^e&g       = g ^ e&(f^g)
+//	e = d + t                               Σ1  = e>>>6 ^ e>>>11 ^ e>>>25
+//	a = t + Maj(a, b, c) + Σ0(a)            Maj = a&b ^ a&c ^ b&c  = b ^ (a^b)&(b^c)
+//	                                        Σ0  = a>>>2 ^ a>>>13 ^ a>>>22
+//
+// The a^b of one round is the b^c of the next, so it is handed on: bc in, ab out.
+//
+// Measured on the search, AMD EPYC (Zen 4): without that handing on it is 3 % slower; with Σ before Ch and Maj 2 %; with
+// Σ as nested rotations, ((e>>>14 ^ e)>>>5 ^ e)>>>6, which saves moves but waits for itself, 10 %; with Ch, Maj and Σ as
+// functions, though they are inlined, 4 %, because the compiler then keeps fewer variables in registers.
+func round(a, b, c, d, e, f, g, h, kw, bc uint32) (newE, newA, ab uint32) {
+	t := h + kw + (g ^ e&(f^g)) + (bits.RotateLeft32(e, -6) ^ bits.RotateLeft32(e, -11) ^ bits.RotateLeft32(e, -25))
+	ab = a ^ b
+	return d + t, t + (b ^ ab&bc) + (bits.RotateLeft32(a, -2) ^ bits.RotateLeft32(a, -13) ^ bits.RotateLeft32(a, -22)), ab
 }
 
-func ch(e, f, g uint32) uint32  { return g ^ e&(f^g) }
-func maj(a, b, c uint32) uint32 { return a&b ^ c&(a^b) }
-
-func bigSigma0(a uint32) uint32 {
-	return bits.RotateLeft32(a, -2) ^ bits.RotateLeft32(a, -13) ^ bits.RotateLeft32(a, -22)
-}
-
-func bigSigma1(e uint32) uint32 {
-	return bits.RotateLeft32(e, -6) ^ bits.RotateLeft32(e, -11) ^ bits.RotateLeft32(e, -25)
-}
-
-func sigma0(w uint32) uint32 {
-	return bits.RotateLeft32(w, -7) ^ bits.RotateLeft32(w, -18) ^ w>>3
-}
-
-func sigma1(w uint32) uint32 {
-	return bits.RotateLeft32(w, -17) ^ bits.RotateLeft32(w, -19) ^ w>>10
+// halfRound is a round of which only the new e is wanted.
+func halfRound(d, e, f, g, h, kw uint32) (newE uint32) {
+	return d + h + kw + (g ^ e&(f^g)) + (bits.RotateLeft32(e, -6) ^ bits.RotateLeft32(e, -11) ^ bits.RotateLeft32(e, -25))
 }

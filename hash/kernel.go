@@ -49,7 +49,23 @@ func (k Kernel) Resolve() Kernel {
 	return k
 }
 
-// usable reports whether k, already resolved, runs on this machine.
-func (k Kernel) usable() bool {
-	return k == Generic
+// runs reports whether this machine can run k, already resolved.
+func (k Kernel) runs() bool { return k == Generic }
+
+// check returns k resolved, or an error if this machine cannot run it.
+func (k Kernel) check() (Kernel, error) {
+	k = k.Resolve()
+	if !k.runs() {
+		return k, fmt.Errorf("kernel %v does not run on this machine: use one of %v", k, Kernels())
+	}
+	return k, nil
+}
+
+// mustCheck is check for callers that return no error.
+func (k Kernel) mustCheck() Kernel {
+	k, err := k.check()
+	if err != nil {
+		panic("hash: " + err.Error())
+	}
+	return k
 }

@@ -4,9 +4,10 @@ package hash
 // to copy and compare.
 type Midstate [8]uint32
 
-// NewMidstate returns the state after block, the first 64 bytes of a header. It is safe for concurrent use.
+// NewMidstate returns the state after block, the first 64 bytes of a header. It does not allocate and is safe for
+// concurrent use.
 func NewMidstate(block *[64]byte) Midstate {
-	m := Midstate{iv0, iv1, iv2, iv3, iv4, iv5, iv6, iv7}
-	compress((*[8]uint32)(&m), block)
+	m := [8]uint32{iv0, iv1, iv2, iv3, iv4, iv5, iv6, iv7}
+	compress(&m, block)
 	return m
 }

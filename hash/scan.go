@@ -1,86 +1,74 @@
 package hash
 
-import (
-	"encoding/binary"
-	"fmt"
-)
+import "fmt"
 
 // MaxMidstates is the largest number of midstates that share one search.
 const MaxMidstates = 16
 
-// Tail is bytes 64 to 75 of a header: all of the second block but the nonce and the padding.
+// HeaderSize is the size of a block header in bytes.
+const HeaderSize = 80
+
+// Tail is bytes 64 to 75 of a header: what its second block holds before the nonce.
 type Tail [12]byte
 
-// Candidate is a header whose digest passed the filter: a nonce, and the index of the midstate among those given to
-// [Scanner.Reset].
+// Candidate is a header whose digest passed the filter.
 type Candidate struct {
-	Nonce    uint32
-	Midstate int
+	Nonce    uint32 // as a number; the header holds it little-endian
+	Midstate int    // index among the midstates given to Reset
 }
 
-// Scanner searches nonces for up to sixteen midstates that share one tail. It is not safe for concurrent use; each
-// goroutine takes its own.
+// Scanner searches nonces for up to [MaxMidstates] midstates that share one tail. Make one with [NewScanner]. It is not
+// safe for concurrent use: every goroutine takes its own.
 type Scanner struct {
-	kernel Kernel
-	mids   [MaxMidstates]Midstate
-	n      int
-	tail   Tail
+	kernel    Kernel
+	midstates int // 0: nothing to search yet
+	generic   generic
 }
 
-// NewScanner returns a Scanner that uses k, with nothing to search yet. It fails if this machine cannot run k.
+// NewScanner returns a Scanner that uses kernel k, with nothing to search until [Scanner.Reset]. It fails if this machine
+// cannot run k.
 func NewScanner(k Kernel) (*Scanner, error) {
-	r := k.Resolve()
-	if !r.usable() {
-		return nil, fmt.Errorf("kernel %v does not run on this machine: use one of %v", k, Kernels())
+	resolved, err := k.check()
+	if err != nil {
+		return nil, err
 	}
-	return &Scanner{kernel: r}, nil
+	return &Scanner{kernel: resolved}, nil
 }
 
 // Kernel returns the kernel in use, never [Auto].
-func (s *Scanner) Kernel() Kernel { return s.kernel }
+func (s *Scanner) Kernel() Kernel { return s.kernel.Resolve() }
 
-// Slice returns the largest number of nonces that one call of [Scanner.Scan] tries.
-func (s *Scanner) Slice() uint64 { return 256 }
+// Slice returns the largest number of nonces that one call of [Scanner.Scan] tries. It is a constant of the kernel.
+func (s *Scanner) Slice() uint64 {
+	return sliceGeneric
+}
 
-// Reset sets what is searched. It copies its arguments and panics unless there are 1 to [MaxMidstates] midstates.
+// Reset sets what is searched from now on and does the part of the work that no nonce changes. It copies its arguments
+// and does not allocate. It panics unless there are 1 to [MaxMidstates] midstates.
 func (s *Scanner) Reset(mids []Midstate, tail *Tail) {
 	if len(mids) < 1 || len(mids) > MaxMidstates {
-		panic(fmt.Sprintf("hash: Reset with %d midstates: want 1 to %d", len(mids), MaxMidstates))
+		panic(fmt.Sprintf("hash: Reset with %d midstates: give 1 to %d", len(mids), MaxMidstates))
 	}
-	s.n = copy(s.mids[:], mids)
-	s.tail = *tail
+	s.midstates = len(mids)
+	s.generic.reset(mids, tail)
 }
 
-// Scan tries the n nonces from first on and appends to dst, up to its capacity, those that pass the filter mask.
+// Scan tries the nonces first, first+1, … with every midstate, n nonces at most, and appends the candidates to dst: those
+// whose last 32 bits of the digest, and mask (see [FilterMask]), are 0. It misses none, and reports none outside the
+// range. Candidates come in no particular order; with mask 0 every nonce is one.
+//
+// tried is how many nonces, from first on, were tried completely: the hashes done are tried times the midstates given to
+// Reset, and the next call starts at first+tried. It is n, unless a bound comes first: the range ends at nonce 2^32-1 and
+// does not wrap; one call tries at most [Scanner.Slice] nonces; and dst is appended to only up to its capacity, so Scan
+// stops before a nonce whose candidates might not fit, that is, one for which dst has less room than there are midstates.
+// Before the first Reset tried is 0. Scan does not allocate.
 func (s *Scanner) Scan(dst []Candidate, mask uint32, first uint32, n uint64) (out []Candidate, tried uint64) {
-	n = min(n, 1<<32-uint64(first), s.Slice())
-	if s.n == 0 {
+	if s.midstates == 0 {
 		return dst, 0
 	}
-	for ; tried < n && cap(dst)-len(dst) >= s.n; tried++ {
-		nonce := first + uint32(tried)
-		var block [64]byte
-		copy(block[:], s.tail[:])
-		binary.LittleEndian.PutUint32(block[12:], nonce)
-		block[16], block[62], block[63] = 0x80, 2, 0x80
-		for i := range s.n {
-			d := [8]uint32(s.mids[i])
-			compress(&d, &block)
-			if lastWord(&d)&mask == 0 {
-				dst = append(dst, Candidate{nonce, i})
-			}
-		}
+	n = min(n, 1<<32-uint64(first), s.Slice())
+	switch s.Kernel() {
+	default: // Generic
+		return scanGeneric(&s.generic, s.midstates, dst, mask, first, n)
 	}
-	return dst, tried
-}
-
-func lastWord(first *[8]uint32) uint32 {
-	var block [64]byte
-	for i, w := range first {
-		binary.BigEndian.PutUint32(block[4*i:], w)
-	}
-	block[32], block[62] = 0x80, 1
-	d := [8]uint32{iv0, iv1, iv2, iv3, iv4, iv5, iv6, iv7}
-	compress(&d, &block)
-	return d[7]
 }

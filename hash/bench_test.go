@@ -1,0 +1,203 @@
+package hash_test
+
+import (
+	"crypto/sha256"
+	"encoding"
+	"encoding/binary"
+	"fmt"
+	stdhash "hash"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/touchstone-btc/touchstone/hash"
+)
+
+// A hash in any rate here is one SHA-256d of one message.
+
+func reportRate(b *testing.B, hashes int) {
+	b.ReportMetric(float64(hashes)/b.Elapsed().Seconds(), "hashes/s")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(hashes), "ns/hash")
+	b.ReportMetric(0, "ns/op")
+}
+
+// benchSearch is a search of k midstates with nothing to find.
+func benchSearch(tb testing.TB, kernel hash.Kernel, k int) func(hashes int) int {
+	h := genesis.header(tb)
+	s, err := hash.NewScanner(kernel)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.Reset(midstates(&h, k), (*hash.Tail)(h[64:76]))
+	dst := make([]hash.Candidate, 0, 2*hash.MaxMidstates)
+	first := uint32(0)
+	return func(hashes int) (done int) {
+		for done < hashes {
+			_, tried := s.Scan(dst, ^uint32(0), first, s.Slice())
+			first += uint32(tried)
+			done += int(tried) * k
+		}
+		return done
+	}
+}
+
+// stdlibSearch is the same with one midstate and crypto/sha256: the digest is restored to the saved midstate for every
+// nonce, in place. (Clone is the other way; it allocates, and is slower.)
+func stdlibSearch(tb testing.TB) func(hashes int) int {
+	h := genesis.header(tb)
+	var d stdhash.Hash = sha256.New()
+	d.Write(h[:64])
+	midstate, err := d.(encoding.BinaryMarshaler).MarshalBinary()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	restore := d.(encoding.BinaryUnmarshaler)
+	tail := h[64:]
+	var sum [32]byte
+	nonce, found := uint32(0), 0
+	return func(hashes int) (done int) {
+		for range hashes {
+			if err := restore.UnmarshalBinary(midstate); err != nil {
+				tb.Fatal(err)
+			}
+			binary.LittleEndian.PutUint32(tail[12:], nonce)
+			d.Write(tail)
+			digest := sha256.Sum256(d.Sum(sum[:0]))
+			if binary.BigEndian.Uint32(digest[28:]) == 0 {
+				found++
+			}
+			nonce++
+		}
+		return hashes
+	}
+}
+
+func BenchmarkScan(b *testing.B) {
+	for _, kernel := range kernels(b) {
+		for _, k := range []int{1, 2, 4, 8, 16} {
+			b.Run(fmt.Sprintf("kernel=%v/midstates=%d", kernel, k), func(b *testing.B) {
+				search := benchSearch(b, kernel, k)
+				b.ReportAllocs()
+				b.ResetTimer()
+				reportRate(b, search(b.N))
+			})
+		}
+	}
+}
+
+// BenchmarkMidstateStdlib is what BenchmarkScan is compared with. Run both with -tags purego, too: without the tag
+// crypto/sha256 uses assembly.
+func BenchmarkMidstateStdlib(b *testing.B) {
+	search := stdlibSearch(b)
+	b.ReportAllocs()
+	b.ResetTimer()
+	reportRate(b, search(b.N))
+}
+
+// BenchmarkScanRatio runs the two searches in turn, in short windows, and reports how many times as fast as crypto/sha256
+// a kernel is: the quotient of the fastest window of each, which what else the machine does disturbs least. An op is a
+// pair of windows.
+func BenchmarkScanRatio(b *testing.B) {
+	const window = 2048 // hashes; less than a millisecond
+	for _, kernel := range kernels(b) {
+		for _, k := range []int{1, 16} {
+			b.Run(fmt.Sprintf("kernel=%v/midstates=%d", kernel, k), func(b *testing.B) {
+				ours, theirs := benchSearch(b, kernel, k), stdlibSearch(b)
+				perHash := func(search func(int) int) float64 {
+					start := time.Now()
+					done := search(window)
+					return float64(time.Since(start)) / float64(done)
+				}
+				fastest, stdlib := math.Inf(1), math.Inf(1)
+				for range b.N {
+					fastest = min(fastest, perHash(ours))
+					stdlib = min(stdlib, perHash(theirs))
+				}
+				b.ReportMetric(stdlib/fastest, "x_stdlib")
+				b.ReportMetric(fastest, "ns/hash")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
+
+const batch = 1024
+
+func BenchmarkSumHeaders(b *testing.B) {
+	src, dst := make([][hash.HeaderSize]byte, batch), make([][32]byte, batch)
+	fill(src)
+	for _, kernel := range kernels(b) {
+		b.Run(fmt.Sprintf("kernel=%v", kernel), func(b *testing.B) {
+			b.ReportAllocs()
+			for range b.N {
+				hash.SumHeaders(kernel, dst, src)
+			}
+			reportRate(b, b.N*batch)
+		})
+	}
+	b.Run("stdlib", func(b *testing.B) { sumStdlib(b, dst, func(i int) []byte { return src[i][:] }) })
+}
+
+func BenchmarkSumPairs(b *testing.B) {
+	src, dst := make([][hash.PairSize]byte, batch), make([][32]byte, batch)
+	fill(src)
+	for _, kernel := range kernels(b) {
+		b.Run(fmt.Sprintf("kernel=%v", kernel), func(b *testing.B) {
+			b.ReportAllocs()
+			for range b.N {
+				hash.SumPairs(kernel, dst, src)
+			}
+			reportRate(b, b.N*batch)
+		})
+	}
+	b.Run("stdlib", func(b *testing.B) { sumStdlib(b, dst, func(i int) []byte { return src[i][:] }) })
+}
+
+func sumStdlib(b *testing.B, dst [][32]byte, message func(int) []byte) {
+	b.ReportAllocs()
+	for range b.N {
+		for i := range dst {
+			first := sha256.Sum256(message(i))
+			dst[i] = sha256.Sum256(first[:])
+		}
+	}
+	reportRate(b, b.N*len(dst))
+}
+
+func BenchmarkSum256d(b *testing.B) {
+	for _, n := range []int{32, 64, 80, 250, 1000} {
+		b.Run(fmt.Sprintf("bytes=%d", n), func(b *testing.B) {
+			message := make([]byte, n)
+			b.ReportAllocs()
+			for range b.N {
+				hash.Sum256d(message)
+			}
+			reportRate(b, b.N)
+		})
+	}
+}
+
+func BenchmarkReset(b *testing.B) {
+	h := genesis.header(b)
+	for _, k := range []int{1, 16} {
+		b.Run(fmt.Sprintf("midstates=%d", k), func(b *testing.B) {
+			s, err := hash.NewScanner(hash.Auto)
+			if err != nil {
+				b.Fatal(err)
+			}
+			mids := midstates(&h, k)
+			b.ReportAllocs()
+			for range b.N {
+				s.Reset(mids, (*hash.Tail)(h[64:76]))
+			}
+		})
+	}
+}
+
+func BenchmarkNewMidstate(b *testing.B) {
+	h := genesis.header(b)
+	b.ReportAllocs()
+	for range b.N {
+		hash.NewMidstate((*[64]byte)(h[:]))
+	}
+}
