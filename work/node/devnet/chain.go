@@ -26,6 +26,7 @@ var ErrClosed = errors.New("the embedded chain is closed")
 // goroutines at once. It runs no goroutine of its own.
 type Chain struct {
 	options Options
+	batch   int32 // replayBatch but in tests
 	lock    *folderLock
 	payout  payout
 	clock   *clock
@@ -58,43 +59,54 @@ type tip struct {
 // for its owner only. It takes the folder for itself: if it is taken the error is
 // an *InUseError. A file that was damaged gives a *DamagedError. What a crash left
 // behind is repaired, and told to Options.Notice.
-func Open(dir string, o Options) (c *Chain, err error) {
+func Open(dir string, o Options) (*Chain, error) { return open(dir, o, replayBatch) }
+
+func open(dir string, o Options, batch int32) (*Chain, error) {
 	o = o.withDefaults()
-	if dir, err = filepath.Abs(dir); err != nil {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("creating data folder: %w", err)
 	}
-	c = &Chain{
+	lock, err := lockFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &Chain{
 		options: o,
+		batch:   batch,
+		lock:    lock,
 		clock:   &clock{now: o.Now},
 		turn:    make(chan struct{}, 1),
 		closed:  make(chan struct{}),
 		changed: make(chan struct{}),
 	}
-	if c.lock, err = lockFolder(dir); err != nil {
+	if err := c.load(dir); err != nil {
+		c.shut()
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			c.shut()
-		}
-	}()
-	if c.payout, err = loadPayout(filepath.Join(dir, "payout.key"), o.Params); err != nil {
-		return nil, err
+	return c, nil
+}
+
+// load opens what dir holds.
+func (c *Chain) load(dir string) (err error) {
+	params := c.options.Params
+	if c.payout, err = loadPayout(filepath.Join(dir, "payout.key"), params); err != nil {
+		return err
 	}
-	if c.blocks, err = openBlockFile(filepath.Join(dir, "blocks.dat"), o.Params.GenesisHash); err != nil {
-		return nil, err
+	if c.blocks, err = openBlockFile(filepath.Join(dir, "blocks.dat"), params.GenesisHash); err != nil {
+		return err
 	}
 	if err := c.restore(filepath.Join(dir, "chain")); err != nil {
-		return nil, err
+		return err
 	}
 	policy := &mining.Policy{BlockMaxWeight: blockchain.MaxBlockWeight, BlockMaxSize: blockchain.MaxBlockBaseSize}
-	c.generator = mining.NewBlkTmplGenerator(policy, o.Params, noTransactions{}, c.chain, c.clock,
+	c.generator = mining.NewBlkTmplGenerator(policy, params, noTransactions{}, c.chain, c.clock,
 		txscript.NewSigCache(0), txscript.NewHashCache(0))
 	c.announceTip()
-	return c, nil
+	return nil
 }
 
 // Close waits for calls at work, writes everything to the disk and gives the

@@ -19,6 +19,12 @@ const databaseDriver = "ffldb"
 // one output, so a small one is plenty.
 const utxoCacheSize = 4 << 20
 
+// replayBatch is the number of blocks after which a replay closes the database and
+// opens it again. Nothing else makes ffldb write down what it holds in memory,
+// which would grow to hundreds of megabytes on a long chain; and a replay that is
+// killed need not begin anew.
+const replayBatch = 20_000
+
 // errInterrupted ends an Open whose Options.Interrupt was closed.
 var errInterrupted = errors.New("interrupted while opening the embedded chain")
 
@@ -79,16 +85,37 @@ func (c *Chain) discard(path string) error {
 // openAndReplay returns a *cacheError if the database is to blame.
 func (c *Chain) openAndReplay(path string) error {
 	if err := c.openDatabase(path); err != nil {
-		if stop := c.interrupted(); stop != nil {
-			return stop
-		}
-		return &cacheError{fmt.Errorf("opening database %s: %w", path, err)}
+		return err
 	}
-	return c.replay()
+	return c.replay(path)
 }
 
-// openDatabase opens or creates the database and btcd's chain in it.
-func (c *Chain) openDatabase(path string) (err error) {
+// openDatabase opens or creates the database and btcd's chain in it. It returns a
+// *cacheError if that fails.
+func (c *Chain) openDatabase(path string) error {
+	err := sheltered(func() error { return c.openChain(path) })
+	if err == nil {
+		return nil
+	}
+	if stop := c.interrupted(); stop != nil {
+		return stop
+	}
+	return &cacheError{fmt.Errorf("opening database %s: %w", path, err)}
+}
+
+// sheltered runs a piece of btcd that reads a database which may be damaged. Some
+// damage makes btcd index beyond what it has read: the database is a cache, and
+// must not take the process down each time it starts.
+func sheltered(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("btcd fails on it: %v", p)
+		}
+	}()
+	return f()
+}
+
+func (c *Chain) openChain(path string) (err error) {
 	params := c.options.Params
 	c.db, err = database.Open(databaseDriver, path, params.Net)
 	if code := (database.Error{}); errors.As(err, &code) && code.ErrorCode == database.ErrDbDoesNotExist {
@@ -132,9 +159,19 @@ func (c *Chain) closeDatabase() error {
 	return nil
 }
 
+// reopenDatabase closes the database and opens it again.
+func (c *Chain) reopenDatabase(path string) error {
+	err := c.closeDatabase()
+	c.db, c.chain = nil, nil
+	if err != nil {
+		return &cacheError{err}
+	}
+	return c.openDatabase(path)
+}
+
 // replay reads the whole block file. It gives the database the blocks that it
 // lacks, and the file those that the database has beyond its end.
-func (c *Chain) replay() error {
+func (c *Chain) replay(path string) error {
 	start := c.chain.BestSnapshot()
 	height, last := int32(0), *c.options.Params.GenesisHash
 	err := c.blocks.scan(c.options.Params.GenesisHash, c.options.Notice, func(h int32, raw []byte) error {
@@ -151,9 +188,14 @@ func (c *Chain) replay() error {
 			}
 			return nil
 		}
+		if (h-start.Height)%c.batch == 0 {
+			if err := c.reopenDatabase(path); err != nil {
+				return err
+			}
+		}
 		block, err := parseBlock(raw)
 		if err == nil {
-			err = c.connect(block)
+			err = sheltered(func() error { return c.connect(block) })
 		}
 		if err != nil {
 			return &cacheError{fmt.Errorf("it does not take block %s of height %d: %w", last, h, err)}
@@ -186,11 +228,15 @@ func (c *Chain) replenish(height int32, last *chainhash.Hash) error {
 		return otherBlock(height)
 	}
 	for h := height + 1; h <= best.Height; h++ {
-		block, err := c.chain.BlockByHeight(h)
-		if err != nil {
-			return &cacheError{err}
-		}
-		raw, err := block.Bytes()
+		var raw []byte
+		err := sheltered(func() error {
+			block, err := c.chain.BlockByHeight(h)
+			if err != nil {
+				return err
+			}
+			raw, err = block.Bytes()
+			return err
+		})
 		if err != nil {
 			return &cacheError{err}
 		}
