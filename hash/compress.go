@@ -38,7 +38,8 @@ func add(state, s *[8]uint32) {
 //
 // After each round the eight variables take the next role instead of moving; after eight they are back in their own.
 // Straight-line code for all rounds was tried: the processor cannot fetch it as fast as it runs the loop, and the search
-// fell from 2.1 to 1.7 times crypto/sha256. Sixteen rounds a turn changed nothing.
+// lost a fifth of its speed. Sixteen rounds a turn changed nothing. A copy of the loop inside each hash of the search, the
+// state never leaving its variables, would gain 4 %.
 func rounds(s *[8]uint32, kw []uint32) {
 	a, b, c, d, e, f, g, h := s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]
 	x := b ^ c
