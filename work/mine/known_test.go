@@ -26,7 +26,7 @@ func below() uint32 {
 
 // TestFindsKnownNonces searches again what was found in the real world: for
 // each header the only nonce that meets its target in a range that begins far
-// below it, among 16 versions where the version was rolled.
+// below it, among several versions where the version was rolled.
 func TestFindsKnownNonces(t *testing.T) {
 	var unrolled, rolled int
 	for _, v := range testvectors.Nonces() {
@@ -35,7 +35,11 @@ func TestFindsKnownNonces(t *testing.T) {
 		}
 		header := work.ParseHeader(&v.Header)
 		job := work.HeaderJob(&header)
-		job.VersionMask = maskFor(header.Version)
+		n := 2 // bits to roll; 16 versions for a few, 4 for the many
+		if rolled < 4 {
+			n = 4
+		}
+		job.VersionMask = maskFor(header.Version, n)
 		job.Version &^= job.VersionMask
 		if job.VersionMask == 0 {
 			unrolled++
@@ -60,7 +64,7 @@ func TestFindsKnownBlocks(t *testing.T) {
 		found++
 		header := work.ParseHeader(&v.Header)
 		job := work.HeaderJob(&header)
-		job.VersionMask = maskFor(header.Version)
+		job.VersionMask = maskFor(header.Version, 4)
 		job.Version &^= job.VersionMask
 		job.MerkleRoot = chainhash.Hash{}
 		job.CoinbasePrefix, job.CoinbaseSuffix = v.Coinbase[:script], v.Coinbase[script+5:]
@@ -78,15 +82,15 @@ func TestFindsKnownBlocks(t *testing.T) {
 	require.GreaterOrEqual(t, found, 30)
 }
 
-// maskFor returns four version bits to roll, among them some that are set, if
+// maskFor returns n version bits to roll, among them one that is set, if
 // version has bits of BIP 320 set; 0 otherwise.
-func maskFor(version uint32) uint32 {
+func maskFor(version uint32, n int) uint32 {
 	set := version & work.MaskBIP320
 	if set == 0 || version>>29 != 1 {
 		return 0
 	}
 	mask := uint32(1) << bits.TrailingZeros32(set)
-	for bit := uint32(1) << 28; bits.OnesCount32(mask) < 4; bit >>= 1 {
+	for bit := uint32(1) << 28; bits.OnesCount32(mask) < n; bit >>= 1 {
 		mask |= bit
 	}
 	return mask
