@@ -5,18 +5,21 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/touchstone-btc/touchstone/internal/serve"
 )
 
-// minePrinter prints what happens while mining. Its print is called once at a
-// time.
+// minePrinter prints what happens while mining. It is safe to share: nodes and
+// the search tell of themselves at the same time.
 type minePrinter struct {
-	program  *program
-	json     bool
-	accepted int // blocks of this run
-	status   time.Time
+	program *program
+	json    bool
+
+	mu       sync.Mutex
+	accepted int       // blocks of this run
+	status   time.Time // of the last Status in JSON on a terminal
 }
 
 // statusEvery is how often a Status is wanted.
@@ -32,6 +35,8 @@ func (m *minePrinter) statusEvery() time.Duration {
 
 // print prints an event.
 func (m *minePrinter) print(e serve.Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	now := time.Now()
 	con := m.program.con
 	if a, ok := e.(serve.BlockAccepted); ok {

@@ -74,7 +74,7 @@ type NodesConfig struct {
 	Address string
 	// DataDir is where the folder of found blocks is, in nodes/CHAIN.
 	DataDir string
-	// OnEvent is told of nodes lost and back.
+	// OnEvent is told of nodes lost and back, from several goroutines.
 	OnEvent func(Event)
 }
 
