@@ -427,7 +427,7 @@ func (c *Client) transportError(status int, err error) *Error {
 		op       *net.OpError
 	)
 	switch {
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		e.Kind, e.Message, e.Hint = KindTLS, "the answer is not TLS", "does the node speak plain HTTP? then use http://"
 	case errors.As(err, &unknown):
 		e.Kind, e.Message = KindTLS, "the node's certificate is signed by nobody known"

@@ -196,6 +196,15 @@ func (s *scanner) str() error {
 		return err
 	}
 	for ; s.i < len(s.text); s.i++ {
+		// Most of a template is long strings of hex digits.
+		rest := s.text[s.i:]
+		n := 0
+		for n < len(rest) && rest[n] >= ' ' && rest[n] != '"' && rest[n] != '\\' {
+			n++
+		}
+		if s.i += n; s.i == len(s.text) {
+			break
+		}
 		switch c := s.text[s.i]; {
 		case c == '"':
 			s.i++
