@@ -22,10 +22,10 @@ type Bits struct {
 	Expect, Reason, Source, Comment string
 }
 
-var bits = sync.OnceValue(func() []Bits { return decodeAll("bits", decodeBits) })
+var compactTargets = sync.OnceValue(func() []Bits { return decodeAll("bits", decodeBits) })
 
 // AllBits returns compact targets, usable and not, ordered by name.
-func AllBits() []Bits { return slices.Clone(bits()) }
+func AllBits() []Bits { return slices.Clone(compactTargets()) }
 
 func decodeBits(d *decoder) Bits {
 	b := Bits{
