@@ -82,7 +82,7 @@ event (hashes in display order, durations in seconds):
   job          job, height, previous, new_tip, difficulty, transactions,
                version_mask
   found        hash, height, job, difficulty (of the hash), hashes (tried for
-               the job), size (bytes)
+               the job)
   not_kept     hash, error: a found block could not be written to disk
   accepted     hash, height, reason, text, resent (found by an earlier run),
                blocks (accepted in this run)

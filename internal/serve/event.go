@@ -54,7 +54,6 @@ type BlockFound struct {
 	Job        string         `json:"job"`
 	Difficulty float64        `json:"difficulty"` // that the hash is worth
 	Hashes     uint64         `json:"hashes"`     // tried for this job
-	Size       int            `json:"size"`       // bytes
 }
 
 // BlockNotKept says that a found block could not be written to disk. It is

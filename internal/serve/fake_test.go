@@ -196,4 +196,3 @@ func run(t *testing.T, ctx context.Context, c SoloConfig) <-chan error {
 	go func() { done <- s.Run(ctx) }()
 	return done
 }
-

@@ -132,11 +132,7 @@ func (s *Solo) search(j *soloJob) error {
 	newTip := s.job == nil || s.job.job.PrevBlock != j.job.PrevBlock
 	s.job = j
 	for parent, r := range s.races {
-		if parent != j.job.PrevBlock {
-			// No spare of ours can win there any more.
-			r.spare = nil
-		}
-		if !r.won.IsZero() && (parent != j.job.PrevBlock || time.Since(r.won) > patience) {
+		if !r.decided.IsZero() && time.Since(r.decided) > patience {
 			delete(s.races, parent)
 		}
 	}

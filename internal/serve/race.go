@@ -21,20 +21,27 @@ type soloBlock struct {
 // until a node refuses it; those found meanwhile, by threads that had not yet
 // heard of it, would only compete with our own and wait for its end.
 type race struct {
-	spare []foundBlock
-	won   time.Time // when a node took our block; zero before
+	spare   []candidate
+	decided time.Time // when a node took our block, or another was before us; zero until then
 }
 
-// patience is how long a node may offer work for a place that our block has
-// already won there, before we believe that it lost the block again.
+// patience is how long a race is remembered that is decided. Blocks that
+// threads find for it late are not sent; after that time, a node that still
+// offers work there has lost our block again, and we believe it.
 const patience = time.Minute
 
-// foundBlock is a found block in full.
-type foundBlock struct {
-	raw    []byte
-	parent chainhash.Hash
-	event  BlockFound
+// maxSpares bounds what waits in a race. On an easy chain a thread finds
+// thousands before it hears of the first.
+const maxSpares = 8
+
+// candidate is a found block.
+type candidate struct {
+	found mine.Found
+	event BlockFound
 }
+
+// parent is the block that c follows.
+func (c candidate) parent() chainhash.Hash { return c.found.Work.Job.PrevBlock }
 
 // earlierBlock is what is known of a block that an earlier run found.
 func (s *Solo) earlierBlock(hash chainhash.Hash) *soloBlock {
@@ -50,56 +57,54 @@ func (s *Solo) earlierBlock(hash chainhash.Hash) *soloBlock {
 // found takes a block from a searching thread.
 func (s *Solo) found(f mine.Found) {
 	job := f.Work.Job
-	raw, err := job.Block(&f.Solution)
-	if err != nil {
-		// Cannot be: only NewJob's jobs are searched here. It must not pass
-		// in silence.
-		s.emit(BlockNotKept{f.Hash, err.Error()})
-		return
-	}
-	b := foundBlock{raw, job.PrevBlock, BlockFound{
+	c := candidate{f, BlockFound{
 		Hash:       f.Hash,
 		Height:     job.Height,
 		Job:        job.ID,
 		Difficulty: work.HashDifficulty(&f.Hash),
 		Hashes:     s.miner.Stats().WorkHashes,
-		Size:       len(raw),
 	}}
-	if s.enter(b) {
-		s.keep(b)
+	if s.enter(c) {
+		s.keep(c)
 	}
 }
 
-// enter has b race for the place after its parent. It reports whether b is to
-// be sent; otherwise another of ours is on its way, and b waits.
-func (s *Solo) enter(b foundBlock) bool {
+// enter has c race for the place after its parent. It reports whether c is to
+// be sent; otherwise another of ours is on its way, and c waits.
+func (s *Solo) enter(c candidate) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.races[b.parent]; r != nil {
-		r.spare = append(r.spare, b)
+	if r := s.races[c.parent()]; r != nil {
+		if r.decided.IsZero() && len(r.spare) < maxSpares {
+			r.spare = append(r.spare, c)
+		}
 		return false
 	}
-	s.races[b.parent] = &race{}
-	s.dispatch(b)
+	s.races[c.parent()] = &race{}
+	s.dispatch(c)
 	return true
 }
 
-// dispatch tells of b, which is about to be sent, and has the search leave the
-// place that b may win. The caller holds mu.
-func (s *Solo) dispatch(b foundBlock) {
-	s.blocks[b.event.Hash] = &soloBlock{height: b.event.Height, parent: b.parent}
-	s.config.OnEvent(b.event)
+// dispatch tells of c, which is about to be sent, and has the search leave the
+// place that c may win. The caller holds mu.
+func (s *Solo) dispatch(c candidate) {
+	s.blocks[c.event.Hash] = &soloBlock{height: c.event.Height, parent: c.parent()}
+	s.config.OnEvent(c.event)
 	if err := s.setWork(); err != nil {
 		s.config.OnEvent(NoTemplate{err.Error(), 0})
 	}
 }
 
-// keep writes b to disk and has it sent. The caller does not hold mu: the
-// submitter may tell of b before it returns.
-func (s *Solo) keep(b foundBlock) {
-	if _, err := s.submitter.Found(b.raw); err != nil {
+// keep writes c to disk and has it sent. The caller does not hold mu: the
+// submitter may tell of c before it returns.
+func (s *Solo) keep(c candidate) {
+	raw, err := c.found.Work.Job.Block(&c.found.Solution)
+	if err == nil {
+		_, err = s.submitter.Found(raw)
+	}
+	if err != nil {
 		// The submitter sends it all the same.
-		s.emit(BlockNotKept{b.event.Hash, err.Error()})
+		s.emit(BlockNotKept{c.event.Hash, err.Error()})
 	}
 }
 
@@ -123,7 +128,7 @@ func (s *Solo) submitted(e node.SubmitEvent) {
 	r := s.races[b.parent]
 	if e.Answer.Accepted {
 		if r != nil {
-			r.won, r.spare = time.Now(), nil
+			r.decided, r.spare = time.Now(), nil
 		}
 		// "duplicate" is acceptance too: an earlier attempt got through and
 		// only its answer was lost. Other words of acceptance mean that the
@@ -143,15 +148,18 @@ func (s *Solo) submitted(e node.SubmitEvent) {
 	}
 	s.refused++
 	s.config.OnEvent(BlockRefused{e.Hash, b.height, e.Answer.Reason, e.Answer.Text, b.resent})
-	if r != nil && r.won.IsZero() {
-		if len(r.spare) > 0 {
-			next := r.spare[0]
-			r.spare = r.spare[1:]
-			s.dispatch(next)
-			// Not here: this is the submitter's own call.
-			s.keeping.Go(func() { s.keep(next) })
-			return
-		}
+	switch {
+	case r == nil || !r.decided.IsZero():
+	case s.job != nil && s.job.job.PrevBlock != b.parent:
+		r.decided, r.spare = time.Now(), nil
+	case len(r.spare) > 0:
+		next := r.spare[0]
+		r.spare = r.spare[1:]
+		s.dispatch(next)
+		// Not here: this is the submitter's own call.
+		s.keeping.Go(func() { s.keep(next) })
+		return
+	default:
 		delete(s.races, b.parent)
 	}
 	// Back to the job there is, which the node may have replaced by now.
