@@ -29,6 +29,7 @@
 //	blocks.dat       the chain
 //	blocks.torn-N    bytes cut off the end of blocks.dat at byte N after a crash
 //	chain/           btcd's database, may be deleted while nothing runs
+//	chain.unusable/  one that did not open when blocks.dat was empty
 //	payout.key       the private key of the payout address, in WIF
 //	lock, pid        held by, and naming, the process that has the folder open
 package devnet
