@@ -11,8 +11,10 @@ type Answer struct {
 	// Neither are a parent that the node does not know yet and a time that its
 	// clock has not reached: both pass.
 	Final bool `json:"final"`
-	// Accepted reports whether the node has the block and did not find it
-	// invalid. It may still have lost a race: Text says so where known.
+	// Accepted reports whether the node took the block and did not find it
+	// invalid. The block may still have lost a race: Text says so where known.
+	// It is false for "duplicate-inconclusive": the block then lost a race, or
+	// btcd, which does not say which, found it invalid when it first came.
 	Accepted bool `json:"accepted"`
 	// Reason is the node's word (BIP 22), or the word for its text; empty for
 	// plain acceptance.
@@ -24,7 +26,7 @@ type Answer struct {
 // reasons are the words that nodes give, in plain words.
 var reasons = map[string]string{
 	"duplicate":              "the node already has the block",
-	"duplicate-inconclusive": "the node already has the block, outside its best chain or not yet judged",
+	"duplicate-inconclusive": "the node already has the block, but not in its best chain",
 	"duplicate-invalid":      "the node already has the block and found it invalid",
 
 	"inconclusive":                         "the node keeps the block without having judged it; it may not be on the best chain",
@@ -137,7 +139,7 @@ func answer(reason string) Answer {
 		a.Text += ": " + more
 	}
 	switch word {
-	case "duplicate", "duplicate-inconclusive":
+	case "duplicate":
 		a.Final, a.Accepted = true, true
 	case "inconclusive":
 		a.Accepted = true

@@ -294,8 +294,8 @@ func (c *Client) locate(ctx context.Context, block []byte, a Answer) Answer {
 }
 
 // aside turns an answer for a block that the node keeps off its best chain. One
-// that it has just taken is valid as far as it looked; of a duplicate it does
-// not say.
+// that it has just taken is valid as far as it looked; a duplicate may be one
+// that it found invalid, of which btcd's submitblock does not tell.
 func aside(a Answer) Answer {
 	if a.Reason == "duplicate" {
 		return answer("duplicate-inconclusive")

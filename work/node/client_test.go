@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -392,19 +393,22 @@ func TestTLS(t *testing.T) {
 
 // longPolling is a node with long polling whose work changes when told.
 type longPolling struct {
+	mu       sync.Mutex
 	id, prev string
-	changed  chan struct{}
 	asked    []string
+	changed  chan struct{}
 }
 
 func (n *longPolling) answer(c rpcCall) (string, int) {
+	n.mu.Lock()
 	n.asked = append(n.asked, c.Method+" "+c.longPollID())
-	if c.Method == methodBest {
-		return `"` + n.prev + `"`, 0
-	}
-	if c.longPollID() == n.id {
+	wait := c.longPollID() == n.id
+	n.mu.Unlock()
+	if wait {
 		<-n.changed
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	return template(n.id, n.prev), 0
 }
 
@@ -418,6 +422,8 @@ func TestLongPoll(t *testing.T) {
 
 		start := time.Now()
 		time.AfterFunc(17*time.Second, func() {
+			n.mu.Lock()
+			defer n.mu.Unlock()
 			n.id, n.prev = "two", hashB
 			close(n.changed)
 		})
@@ -502,9 +508,11 @@ func TestPoll(t *testing.T) {
 	for name, noBest := range map[string]bool{"getbestblockhash": false, "getblocktemplate only": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				prev := hashA
+				var tip atomic.Value
+				tip.Store(hashA)
 				c := wired(t, func(c rpcCall) (string, int) {
 					require.Empty(t, c.longPollID())
+					prev := tip.Load().(string)
 					if c.Method == methodBest {
 						if noBest {
 							return "Method not found", -32601
@@ -525,7 +533,7 @@ func TestPoll(t *testing.T) {
 				require.Equal(t, c.cfg.Refresh, time.Since(start), "new transactions")
 
 				start = time.Now()
-				time.AfterFunc(4500*time.Millisecond, func() { prev = hashB })
+				time.AfterFunc(4500*time.Millisecond, func() { tip.Store(hashB) })
 				text, err = c.Template(t.Context(), p.id)
 				require.NoError(t, err)
 				require.Equal(t, 5*time.Second, time.Since(start), "new tip")
@@ -570,7 +578,9 @@ func TestSubmit(t *testing.T) {
 		"accepted, unconfirmed":   {"null", 0, "x", -28, Answer{true, true, "", "the node accepted the block"}},
 		"accepted, odd header":    {"null", 0, "[]", 0, Answer{true, true, "", "the node accepted the block"}},
 		"duplicate":               {`"duplicate"`, 0, inChain, 0, Answer{true, true, "duplicate", "the node already has the block"}},
-		"duplicate outside":       {`"duplicate"`, 0, outside, 0, Answer{true, true, "duplicate-inconclusive", "the node already has the block, outside its best chain or not yet judged"}},
+		"duplicate outside":       {`"duplicate"`, 0, outside, 0, Answer{true, false, "duplicate-inconclusive", "the node already has the block, but not in its best chain"}},
+		"invalid before, btcd":    {`"rejected: already have block 00"`, 0, "Failed to obtain block height", -32603, Answer{true, false, "duplicate-inconclusive", "the node already has the block, but not in its best chain"}},
+		"orphan again, btcd":      {`"rejected: already have block (orphan) 00"`, 0, "", 0, Answer{false, false, "prev-blk-not-found", "the node does not know the block's parent yet: already have block (orphan) 00"}},
 		"duplicate-invalid":       {`"duplicate-invalid"`, 0, "", 0, Answer{true, false, "duplicate-invalid", "the node already has the block and found it invalid"}},
 		"inconclusive":            {`"inconclusive"`, 0, "", 0, Answer{false, true, "inconclusive", "the node keeps the block without having judged it; it may not be on the best chain"}},
 		"high-hash":               {`"high-hash"`, 0, "", 0, Answer{true, false, "high-hash", "the block's hash is above its target"}},

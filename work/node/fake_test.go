@@ -101,11 +101,11 @@ func leaks(t *testing.T) {
 	})
 }
 
-// A wire is an http.RoundTripper that needs no network, so that a Client can run
+// A roundTripper is an http.RoundTripper that needs no network, so that a Client can run
 // under synctest's clock.
-type wire func(rpcCall) (result string, code int)
+type roundTripper func(rpcCall) (result string, code int)
 
-func (f wire) RoundTrip(r *http.Request) (*http.Response, error) {
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	done := make(chan *http.Response, 1)
 	go func() {
 		rec := httptest.NewRecorder()
@@ -121,7 +121,7 @@ func (f wire) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // wired returns a client of a node that is only a function.
-func wired(t *testing.T, f wire) *Client {
+func wired(t *testing.T, f roundTripper) *Client {
 	c := client(t, "http://127.0.0.1:1")
 	c.http.Transport = f
 	return c

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -114,12 +115,22 @@ var errStop = errors.New("the machine stopped")
 // only some of its bytes.
 type stoppingDisk struct {
 	disk
-	left int
 	torn int // bytes that the last write leaves; -1: none of the file
+
+	mu   sync.Mutex
+	left int
 	log  []string
 }
 
+func (d *stoppingDisk) set(left int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.left = left
+}
+
 func (d *stoppingDisk) step(what string, last func()) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.left == 0 {
 		if last != nil {
 			last()

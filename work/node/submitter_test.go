@@ -199,7 +199,7 @@ func TestSubmitterDiskFull(t *testing.T) {
 		d := &stoppingDisk{disk: osDisk{}, left: 1000, torn: -1}
 		b := submit(t, t.TempDir(), d, f)
 		synctest.Wait()
-		d.left = 0
+		d.set(0)
 		hash, err := b.Found(block(1))
 		require.ErrorIs(t, err, errStop)
 		require.Equal(t, blockHash(1), hash)
@@ -211,7 +211,7 @@ func TestSubmitterDiskFull(t *testing.T) {
 		require.ErrorIs(t, err, errStop)
 		time.Sleep(10 * time.Second)
 		require.Empty(t, b.journal.Pending())
-		d.left = 1000
+		d.set(1000)
 		time.Sleep(2 * time.Minute)
 		require.Equal(t, []chainhash.Hash{blockHash(2)}, pendingHashes(b.journal))
 		f.set(func() { f.down = nil })
@@ -228,16 +228,14 @@ func TestSubmitterUnrecorded(t *testing.T) {
 		f := newFake("a")
 		d := &stoppingDisk{disk: osDisk{}, left: 1000, torn: -1}
 		f.submit = func(context.Context, []byte) (Answer, error) {
-			if d.left > 100 {
-				d.left = 0
-			}
+			d.set(0)
 			return answer("high-hash"), nil
 		}
 		b := submit(t, t.TempDir(), d, f)
 		_, err := b.Found(block(1))
 		require.NoError(t, err)
 		time.Sleep(10 * time.Second)
-		d.left = 50
+		d.set(50)
 		time.Sleep(time.Minute)
 		b.stop()
 		require.Equal(t, 1, f.count("submit"))
