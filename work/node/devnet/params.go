@@ -24,10 +24,10 @@ const (
 // Retargeting: every 20 blocks, towards one block in 3 s, by at most a factor of 4
 // at a time, as on Bitcoin's own network. The window is short because the speed of
 // machines differs ten thousandfold: one that is 100 times too fast for the first
-// difficulty keeps the pace after some 120 blocks, within a minute, one that is 6
-// times too slow after 20 blocks in as many quarter minutes. The price of a short
-// window is that the difficulty wanders by about a quarter; on the average a block
-// takes 3.3 s, since 20 blocks have 19 steps between them.
+// difficulty comes to its pace after some 120 blocks, within a minute, and one that
+// is 6 times too slow after 20 blocks, within six. The price of a short window is
+// that the difficulty wanders by about a quarter. On the average a block takes
+// 3.3 s, since 20 blocks have only 19 steps between them.
 //
 // The first window begins at the genesis block, whose time lies far in the past, and
 // a window in which nobody mined for a while looks slow as well: the next one is up
