@@ -69,26 +69,33 @@ func startMiner(t testing.TB, args ...string) *minerProcess {
 	return m
 }
 
+// Next returns the next event.
+func (m *minerProcess) Next() minerEvent {
+	m.t.Helper()
+	select {
+	case e, ok := <-m.events:
+		if !ok {
+			m.end()
+			require.Fail(m.t, "touchstone ended", "%s", &m.stderr)
+		}
+		require.NotEqual(m.t, "not JSON", e.Event, e.Text)
+		return e
+	case <-time.After(btcdPatience):
+		require.Fail(m.t, "touchstone says no more")
+	}
+	return minerEvent{}
+}
+
 // Wait returns the next event of a kind, and drops those before it.
 func (m *minerProcess) Wait(kind string) minerEvent {
 	m.t.Helper()
-	limit := time.After(btcdPatience)
-	var last minerEvent
+	limit := time.Now().Add(btcdPatience)
 	for {
-		select {
-		case e, ok := <-m.events:
-			if !ok {
-				m.end()
-				require.Fail(m.t, "touchstone ended", "waiting for %q, after %s; standard error:\n%s", kind, last.Text, &m.stderr)
-			}
-			require.NotEqual(m.t, "not JSON", e.Event, e.Text)
-			if e.Event == kind {
-				return e
-			}
-			last = e
-		case <-limit:
-			require.Fail(m.t, "touchstone does not say "+kind, "last: %s", last.Text)
+		e := m.Next()
+		if e.Event == kind {
+			return e
 		}
+		require.True(m.t, time.Now().Before(limit), "touchstone does not say %s; last: %s", kind, e.Text)
 	}
 }
 
