@@ -102,7 +102,10 @@ func (j *Job) addCoinbase(t *Template, o *CoinbaseOptions) error {
 	case t.CoinbaseValue >= 0, replace && len(o.Payouts) > 0:
 		var commitment *chainhash.Hash
 		if t.hasSegwit() {
-			own := t.witnessCommitment(chainhash.Hash{})
+			own := t.DefaultWitnessCommitment // Check recomputed it
+			if !t.HasCommitment {
+				own = t.witnessCommitment(chainhash.Hash{})
+			}
 			commitment, j.CoinbaseWitness = &own, make([]byte, chainhash.HashSize)
 		}
 		c, err = newCoinbase(t, o, commitment)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -28,10 +29,11 @@ type fieldError struct {
 }
 
 func (e *fieldError) Error() string {
-	if e.value == "" {
-		return fmt.Sprintf("%s: %s", e.path, e.want)
+	text := e.path
+	if e.value != "" {
+		text += " " + e.value
 	}
-	return fmt.Sprintf("%s %s: %s", e.path, e.value, e.want)
+	return strings.TrimPrefix(text+": "+e.want, " ")
 }
 
 // within puts name before the path of an error that is about a value in it.

@@ -11,6 +11,9 @@ import (
 // Remainder as a payout's value stands for what the other payouts leave of the coinbase's value.
 const Remainder int64 = -1
 
+// maxAddress is the most characters an address has (BIP 173); decoding base58 takes the square of the length.
+const maxAddress = 90
+
 // Payout is one output of a coinbase.
 type Payout struct {
 	// Script is the output's script; AddressScript makes one.
@@ -23,6 +26,9 @@ type Payout struct {
 // (base58check; BIP 173, BIP 350). An address of another network is refused by the names of both; networks that share a form
 // of address cannot be told apart.
 func AddressScript(addr string, n *Network) ([]byte, error) {
+	if len(addr) > maxAddress {
+		return nil, fmt.Errorf("address %s has %d characters: none has more than %d", quote(addr), len(addr), maxAddress)
+	}
 	decoded, err := decodeAddress(addr, n)
 	if err != nil {
 		if others := addressNetworks(addr, n); len(others) > 0 {
