@@ -124,7 +124,7 @@ func NewClient(cfg Config) (*Client, error) {
 		}
 		pem, err := readSmall(cfg.CertFile, 1<<20)
 		if err != nil {
-			return nil, fmt.Errorf("certificate file: %w", err)
+			return nil, fmt.Errorf("certificate file: %w; btcd writes its rpc.cert at its first start", err)
 		}
 		roots := x509.NewCertPool()
 		if !roots.AppendCertsFromPEM(pem) {

@@ -63,7 +63,7 @@ func TestNodeTrouble(t *testing.T) {
 		"503":                   {fixed(503, "Work queue depth exceeded"), KindBusy, true, "rpcworkqueue"},
 		"429":                   {fixed(429, ""), KindHTTP, true, "429"},
 		"204":                   {fixed(204, ""), KindHTTP, false, "204"},
-		"redirect":              {http.RedirectHandler("http://127.0.0.1:1/", 301), KindHTTP, false, "redirects are not followed"},
+		"redirect":              {http.RedirectHandler("http://127.0.0.1:1/", http.StatusMovedPermanently), KindHTTP, false, "redirects are not followed"},
 		"TLS port":              {fixed(400, "Client sent an HTTP request to an HTTPS server.\n"), KindTLS, false, "use https://"},
 		"empty answer":          {fixed(200, ""), KindDropped, true, "after 0 bytes"},
 		"connection dropped":    {dropped(""), KindDropped, true, "connection ended"},

@@ -112,12 +112,14 @@ func (s *Submitter) Run(ctx context.Context) error {
 
 // start returns the blocks that nobody sends yet, and notes that somebody does.
 func (s *Submitter) start() []chainhash.Hash {
+	// Blocks leave the journal under the same lock, so that none is both
+	// pending here and no longer ongoing.
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var hashes []chainhash.Hash
 	for _, e := range s.cfg.Journal.Pending() {
 		hashes = append(hashes, e.Hash)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for hash := range s.unkept {
 		hashes = append(hashes, hash)
 	}
