@@ -13,7 +13,7 @@ const (
 	// MinCoinbaseScript and MaxCoinbaseScript bound the coinbase's scriptSig, in bytes.
 	MinCoinbaseScript = 2
 	MaxCoinbaseScript = 100
-	// MaxMoney is more satoshi than there will ever be.
+	// MaxMoney is the most satoshi that a transaction may pay, a little more than there will ever be.
 	MaxMoney = 21_000_000 * 100_000_000
 	// MaxHeight bounds block heights; nLockTime counts blocks only below it (BIP 54 needs height-1 there).
 	MaxHeight = 499_999_999
