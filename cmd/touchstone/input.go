@@ -53,7 +53,8 @@ func openError(name string, err error) error {
 	return out
 }
 
-// readAll reads a whole input that holds one thing, of at most limit bytes.
+// readAll reads a whole input that holds one thing, a what, of at most limit
+// bytes.
 func (p *program) readAll(ctx context.Context, name string, limit int64, what string) ([]byte, error) {
 	r, size, err := p.open(ctx, name)
 	if err != nil {
@@ -61,14 +62,14 @@ func (p *program) readAll(ctx context.Context, name string, limit int64, what st
 	}
 	defer r.Close()
 	if size > limit {
-		return nil, fmt.Errorf("%s is %d bytes long; %s has at most %d", display(name), size, what, limit)
+		return nil, fmt.Errorf("%s is %d bytes long; a file of one %s has at most %d", display(name), size, what, limit)
 	}
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", display(name), cause(err))
 	case int64(len(data)) > limit:
-		return nil, fmt.Errorf("%s is longer than %d bytes; %s has at most that", display(name), limit, what)
+		return nil, fmt.Errorf("%s is longer than %d bytes; a file of one %s has at most that", display(name), limit, what)
 	case len(data) == 0:
 		return nil, fmt.Errorf("%s is %w: no %s to check", display(name), errEmpty, what)
 	}

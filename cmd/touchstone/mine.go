@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -49,12 +50,12 @@ Usage:
 Flags:
   --blocks N                stop with exit code 0 when N blocks of this run
                             were accepted; without it, mine until interrupted
-  --node URL                a bitcoind's or btcd's RPC, http:// or https://, with
+  --node URL                RPC of a bitcoind or btcd, http:// or https://, with
                             user:password@ if you like; repeated, the first that
                             works is used and blocks go to all of them
   --address A               who is paid; required with --node, not to be given
                             without
-  --threads N               searching threads; default: one per CPU allowed to us
+  --threads N               searching threads; default: one per CPU we may use
   --kernel K                auto or one of those that 'touchstone version' lists
   --version-mask M          version bits to roll, 8 hex digits, less those that
                             a template uses; 0 rolls none; default 1fffe000
@@ -183,6 +184,11 @@ func (m *mineCommand) run(cmd *cobra.Command, args []string) error {
 		if dataDir, err = dataFolder(m.program.lookupEnv); err != nil {
 			return err
 		}
+	}
+	// Absolute, because messages name it.
+	dataDir, err := filepath.Abs(dataDir)
+	if err != nil {
+		return fmt.Errorf("--datadir: %w", err)
 	}
 	ctx := cmd.Context()
 	printer := &minePrinter{program: m.program, json: m.json}

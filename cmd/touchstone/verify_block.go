@@ -82,7 +82,7 @@ type blockJudgement struct {
 
 // file judges one file.
 func (v *verifyBlockCommand) file(ctx context.Context, name string, total *tally) error {
-	raw, err := v.program.readAll(ctx, name, 2*work.MaxBlockSize+hexSlack, "a block in hex")
+	raw, err := v.program.readAll(ctx, name, 2*work.MaxBlockSize+hexSlack, "block")
 	if err != nil {
 		return err
 	}

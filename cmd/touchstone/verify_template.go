@@ -29,12 +29,12 @@ Usage:
   touchstone verify template FILE… [FLAGS]
 
 Flags:
-  --json  a line per template: file, index (from 0), valid, height, difficulty,
-          reason (null if valid), detail, previous_block, bits, transactions,
-          coinbase_value (satoshi; null if not said), commitment (null if
-          none), weight_limit, min_time, rules; the last line is {"summary":
-          {checked, valid, invalid, failed, reasons}}, failed counting files
-          that hold no template
+  --json  a line per template: file, index (from 0), valid, height, difficulty
+          (null if the target is zero), reason (null if valid), detail,
+          previous_block, bits, transactions, coinbase_value (satoshi; null if
+          not said), commitment (null if none), weight_limit, min_time, rules;
+          the last line is {"summary": {checked, valid, invalid, failed,
+          reasons}}, failed counting files that hold no template
   --help  this text
 
 Example:
@@ -64,7 +64,7 @@ type templateJudgement struct {
 	Index         int64    `json:"index"`
 	Valid         bool     `json:"valid"`
 	Height        int32    `json:"height"`
-	Difficulty    float64  `json:"difficulty"`
+	Difficulty    *float64 `json:"difficulty"`
 	Reason        *string  `json:"reason"`
 	Detail        string   `json:"detail,omitempty"`
 	PreviousBlock string   `json:"previous_block"`
@@ -79,7 +79,7 @@ type templateJudgement struct {
 
 // file judges one file.
 func (v *verifyTemplateCommand) file(ctx context.Context, name string, total *tally) error {
-	data, err := v.program.readAll(ctx, name, work.MaxTemplateSize, "a template")
+	data, err := v.program.readAll(ctx, name, work.MaxTemplateSize, "template")
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,6 @@ func (v *verifyTemplateCommand) file(ctx context.Context, name string, total *ta
 		Index:         total.Checked,
 		Valid:         verdict.Valid(),
 		Height:        template.Height,
-		Difficulty:    template.Target.Difficulty(),
 		Detail:        verdict.Detail,
 		PreviousBlock: template.PreviousBlock.String(),
 		Bits:          template.Bits.String(),
@@ -103,6 +102,11 @@ func (v *verifyTemplateCommand) file(ctx context.Context, name string, total *ta
 		Rules:         template.Rules,
 	}
 	total.add(verdict)
+	// A target of zero, which can't be met, has no difficulty.
+	if !template.Target.IsZero() {
+		d := template.Target.Difficulty()
+		j.Difficulty = &d
+	}
 	if !j.Valid {
 		reason := string(verdict.Reason)
 		j.Reason = &reason
@@ -130,7 +134,7 @@ func (v *verifyTemplateCommand) file(ctx context.Context, name string, total *ta
 	}
 	con.Print("%s: template for height %d is valid", display(name), j.Height)
 	con.Print("  previous block  %s", j.PreviousBlock)
-	con.Print("  difficulty      %s (bits %s)", formatDifficulty(j.Difficulty), j.Bits)
+	con.Print("  difficulty      %s (bits %s)", formatDifficulty(*j.Difficulty), j.Bits)
 	con.Print("  transactions    %d", j.Transactions)
 	if j.CoinbaseValue != nil {
 		con.Print("  coinbase value  %d.%08d BTC", *j.CoinbaseValue/1e8, *j.CoinbaseValue%1e8)

@@ -25,7 +25,8 @@ type Backend struct {
 	Address string   // who is paid
 	Script  []byte   // the address as an output script
 
-	close []func() error
+	running atomic.Bool // a Solo has begun
+	close   []func() error
 }
 
 // Close gives the folder free. It must come after the last use of Source and
@@ -118,9 +119,12 @@ func OpenNodes(ctx context.Context, c NodesConfig) (_ *Backend, err error) {
 			return err
 		},
 		OnEvent: func(e node.NodeEvent) {
-			if e.Err != nil {
+			switch {
+			case e.Err != nil && len(c.Nodes) == 1 && !b.running.Load():
+				// Nothing is lost yet: it is the error of the beginning.
+			case e.Err != nil:
 				c.OnEvent(NodeLost{e.Node, e.Err.Error(), seconds(e.Retry)})
-			} else {
+			default:
 				c.OnEvent(NodeBack{e.Node, e.InUse})
 			}
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -30,6 +31,15 @@ func (s *Solo) template(ctx context.Context, longPollID string) (*offer, error) 
 	if err != nil {
 		return nil, sourceError{err}
 	}
+	o, err := s.accept(data)
+	if nodes := s.config.Backend.Nodes; err != nil && len(nodes) == 1 {
+		err = fmt.Errorf("%s: %w", nodes[0], err)
+	}
+	return o, err
+}
+
+// accept makes a job of a template.
+func (s *Solo) accept(data []byte) (*offer, error) {
 	t, err := work.ParseTemplate(data)
 	if err != nil {
 		return nil, err

@@ -149,6 +149,7 @@ func (s *Solo) Run(ctx context.Context) error {
 		s.emit(NoTemplate{err.Error(), 0})
 	}
 	b := s.config.Backend
+	b.running.Store(true)
 	s.emit(Started{
 		Chain:       b.Chain,
 		Nodes:       append([]string{}, b.Nodes...),
