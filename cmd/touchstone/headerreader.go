@@ -20,7 +20,6 @@ type headerReader struct {
 	text bool
 	line int64 // of text, counted from 1
 	read int64 // headers so far
-	tail []byte
 }
 
 // maxHeaderLine bounds a line of text, comments included.

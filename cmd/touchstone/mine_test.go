@@ -157,9 +157,9 @@ func TestMineEventsDocumented(t *testing.T) {
 
 func TestStatusText(t *testing.T) {
 	s := serve.Status{Rate: 4.47e6, Threads: 2, Kernel: "generic", Height: 12, Difficulty: 0.00390625, Best: 0.0012, Expected: 3.754, Accepted: 3}
-	require.Equal(t, "4.47 MH/s | a block every 3.8s | height 12 | difficulty 0.003906 | best 0.0012 | 3 accepted | 2 threads, generic",
+	require.Equal(t, "4.47 MH/s, 2x generic | height 12, diff 0.003906, best 0.0012 | block in 3.8s | 3 accepted",
 		statusText(s, 200))
-	require.Equal(t, "4.47 MH/s | waiting for work | 0 accepted | 1 thread, generic",
+	require.Equal(t, "4.47 MH/s, 1x generic | waiting for work | 0 accepted",
 		statusText(serve.Status{Rate: 4.47e6, Threads: 1, Kernel: "generic"}, 200))
 	for columns := range 200 {
 		require.LessOrEqual(t, len(statusText(s, columns)), columns)

@@ -165,24 +165,22 @@ func resentText(resent bool) string {
 	return ""
 }
 
-// statusText is the status in at most that many columns. What matters least
-// comes last and is left out first.
+// statusText is the status in at most that many columns: rate, threads and
+// kernel; height, difficulty and the job's best; mean time to a block. All of
+// it fits 80 columns on an easy chain. What comes last is left out first.
 func statusText(s serve.Status, columns int) string {
-	parts := []string{siRate(s.Rate) + "H/s"}
+	parts := []string{
+		fmt.Sprintf("%sH/s, %dx %s", siRate(s.Rate), s.Threads, s.Kernel),
+	}
 	if s.Height == 0 {
 		parts = append(parts, "waiting for work")
 	} else {
+		parts = append(parts, fmt.Sprintf("height %d, diff %s, best %s", s.Height, formatDifficulty(s.Difficulty), formatDifficulty(s.Best)))
 		if s.Expected > 0 {
-			parts = append(parts, "a block every "+formatDuration(s.Expected.Duration()))
+			parts = append(parts, "block in "+formatDuration(s.Expected.Duration()))
 		}
-		parts = append(parts,
-			fmt.Sprintf("height %d", s.Height),
-			"difficulty "+formatDifficulty(s.Difficulty),
-			"best "+formatDifficulty(s.Best))
 	}
-	parts = append(parts,
-		fmt.Sprintf("%d accepted", s.Accepted),
-		fmt.Sprintf("%s, %s", count(int64(s.Threads), "thread"), s.Kernel))
+	parts = append(parts, fmt.Sprintf("%d accepted", s.Accepted))
 	line := parts[0]
 	for _, p := range parts[1:] {
 		if len(line)+len(" | ")+len(p) > columns {

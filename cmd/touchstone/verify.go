@@ -163,12 +163,13 @@ func (t *tally) merge(u *tally) {
 func (p *program) verifyAll(ctx context.Context, names []string, asJSON bool, what string, one func(ctx context.Context, name string, t *tally) error) error {
 	var total tally
 	for _, name := range names {
-		if err := one(ctx, name, &total); err != nil {
+		err := one(ctx, name, &total)
+		if ctx.Err() != nil {
+			break // said once, at the end
+		}
+		if err != nil {
 			total.Failed++
 			p.report(err)
-		}
-		if ctx.Err() != nil {
-			break
 		}
 	}
 	return p.finish(ctx, &total, asJSON, len(names) > 1, what)
