@@ -202,12 +202,14 @@ func (b *scannedBlock) checkForm() Verdict {
 	if !b.transactions[0].isCoinbase() {
 		return refuse(ReasonBadCoinbaseMissing, "the first transaction is no coinbase")
 	}
+	for i := range b.transactions[1:] {
+		if b.transactions[1+i].isCoinbase() {
+			return refuse(ReasonBadCoinbaseMultiple, "transaction %d is a second coinbase", 1+i)
+		}
+	}
 	sigOps := 0
 	for i := range b.transactions {
 		tx := &b.transactions[i]
-		if i > 0 && tx.isCoinbase() {
-			return refuse(ReasonBadCoinbaseMultiple, "transaction %d is a second coinbase", i)
-		}
 		if v := tx.check(); !v.Valid() {
 			v.Detail = fmt.Sprintf("transaction %d: %s", i, v.Detail)
 			return v

@@ -173,6 +173,7 @@ func TestCheckBlockRefuses(t *testing.T) {
 		{"no transactions", work.ReasonBadBlockLength, regtestBlock(t), regtest},
 		{"no coinbase", work.ReasonBadCoinbaseMissing, regtestBlock(t, payment(5)), regtest},
 		{"two coinbases", work.ReasonBadCoinbaseMultiple, regtestBlock(t, coinbaseAt(100), coinbaseAt(101)), regtest},
+		{"two coinbases, and what a node looks at later", work.ReasonBadCoinbaseMultiple, regtestBlock(t, coinbaseAt(100), payment(-1), coinbaseAt(101)), regtest},
 		{"scriptSig of one byte", work.ReasonBadCoinbaseLength, func() []byte {
 			c := coinbaseAt(100)
 			c.TxIn[0].SignatureScript = []byte{0x51}
