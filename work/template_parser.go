@@ -114,11 +114,12 @@ func (p *templateParser) parse() error {
 	if p.seen&(fieldCoinbaseTxn|fieldCoinbaseValue) == 0 {
 		return errors.New("coinbasevalue and coinbasetxn are both missing: without one the coinbase's value is not known")
 	}
-	return p.derive()
+	p.derive()
+	return nil
 }
 
 // derive fills in what follows from several fields.
-func (p *templateParser) derive() error {
+func (p *templateParser) derive() {
 	t := &p.t
 	if p.seen&fieldTarget == 0 {
 		t.Target, _, _ = t.Bits.Target()
@@ -127,9 +128,8 @@ func (p *templateParser) derive() error {
 		t.MinTime = uint32(max(0, int64(t.CurTime)+p.minTimeOff))
 	}
 	if p.seen&fieldMaxTimeOff != 0 && p.seen&fieldMaxTime == 0 {
-		t.MaxTime = uint32(max(0, int64(t.CurTime)+p.maxTimeOff))
+		t.MaxTime = uint32(min(int64(t.CurTime)+p.maxTimeOff, math.MaxUint32))
 	}
-	return nil
 }
 
 // once notes that a field was seen, and errs the second time.
@@ -318,6 +318,9 @@ func (p *templateParser) vbAvailable() error {
 func (p *templateParser) coinbaseAux() error {
 	return p.object(func(key []byte) error {
 		name := string(key)
+		if len(p.t.CoinbaseAux) == MaxCoinbaseScript {
+			return &fieldError{want: fmt.Sprintf("one more than the %d for whose bytes a coinbase's scriptSig can have room", MaxCoinbaseScript)}
+		}
 		for _, aux := range p.t.CoinbaseAux {
 			if aux.Name == name {
 				return &fieldError{want: "given twice: which one holds?"}
@@ -371,9 +374,13 @@ func (p *templateParser) nonceRange() error {
 	}
 	first, _ := parseHex32(hex.EncodeToString(b[:4]))
 	last, _ := parseHex32(hex.EncodeToString(b[4:]))
-	if first > last {
+	switch {
+	case first > last:
 		p.at = from
 		return p.wants("its first nonce is above its last")
+	case last == 0: // a job's 0 stands for no limit
+		p.at = from
+		return p.wants("it holds nonce 0 alone: want a range to search")
 	}
 	p.t.NonceFirst, p.t.NonceLast = first, last
 	return nil

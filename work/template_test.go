@@ -3,8 +3,10 @@ package work_test
 import (
 	"encoding/hex"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -71,11 +73,23 @@ func TestParseTemplateFields(t *testing.T) {
 	require.Equal(t, uint32(0xffffffff), template.Version)
 	target, _, _ := template.Bits.Target()
 	require.Equal(t, target, template.Target)
+
+	late := parse(t, edit(t, templateRegtest505, map[string]any{"curtime": math.MaxUint32 - 5, "maxtimeoff": 6}))
+	require.Equal(t, uint32(math.MaxUint32), late.MaxTime)
 }
 
 // anyoneSpends returns a transaction with witness that spends output 0 of the transaction with this id, in internal order.
 func anyoneSpends(id string) string {
 	return "02000000" + "0001" + "01" + id + "00000000" + "00" + "fdffffff" + "01" + "0000000000000000" + "0151" + "010100" + "00000000"
+}
+
+// manyAux is one more entry of coinbaseaux than there may be; each is empty, so their bytes alone would fit.
+func manyAux() map[string]string {
+	aux := make(map[string]string)
+	for i := range work.MaxCoinbaseScript + 1 {
+		aux["x"+strconv.Itoa(i)] = ""
+	}
+	return aux
 }
 
 // TestParseTemplateRefuses breaks one thing at a time. Each error is one short line that names what is wrong.
@@ -136,6 +150,7 @@ func TestParseTemplateRefuses(t *testing.T) {
 		{"short bits", replace("bits", "7fffff"), "6 hex digits: want 8"},
 		{"short target", replace("target", "7fffff"), "6 hex digits: want 64"},
 		{"nonce range", replace("noncerange", "ffffffff00000000"), "first nonce is above its last"},
+		{"nonce range of nothing", replace("noncerange", "0000000000000000"), "nonce 0 alone"},
 		{"rules not strings", replace("rules", []any{"csv", 1}), "rules[1] 1: want a string"},
 		{"rules not an array", replace("rules", "segwit"), `rules "segwit": want an array`},
 		{"vbavailable bit", replace("vbavailable", map[string]int{"x": 32}), "vbavailable.x 32: want"},
@@ -144,6 +159,7 @@ func TestParseTemplateRefuses(t *testing.T) {
 		{"submitold", replace("submitold", 1), "submitold 1: want true or false"},
 		{"coinbaseaux no hex", replace("coinbaseaux", map[string]string{"flags": "x"}), "coinbaseaux.flags"},
 		{"coinbaseaux long", replace("coinbaseaux", map[string]string{"flags": strings.Repeat("00", 101)}), "101 bytes"},
+		{"coinbaseaux of many", replace("coinbaseaux", manyAux()), "one more than the 100"},
 		{"coinbaseaux twice", raw(`"coinbaseaux": {}`, `"coinbaseaux": {"a":"","a":""}`), "coinbaseaux.a: given twice"},
 		{"commitment of 31 bytes", replace("default_witness_commitment", strings.Repeat("00", 31)), "BIP 145"},
 		{"commitment without its header", replace("default_witness_commitment", strings.Repeat("00", 38)), "BIP 145"},
