@@ -48,7 +48,7 @@ type Miner struct {
 // New returns a Miner without work. It fails if the kernel can't run here.
 func New(config Config) (*Miner, error) {
 	if config.Threads < 0 {
-		return nil, fmt.Errorf("mine: %d threads", config.Threads)
+		return nil, fmt.Errorf("mine: %d threads: want 1 or more, or 0 for one on each processor", config.Threads)
 	}
 	if config.Threads == 0 {
 		config.Threads = runtime.GOMAXPROCS(0)

@@ -88,13 +88,20 @@ func exhaust(t *testing.T, w *Work, threads int, kernel hash.Kernel) ([]Found, S
 	return c.found, stats
 }
 
+// randomMask returns a mask of so many bits anywhere.
+func randomMask(rng *rand.Rand, bits int) (mask uint32) {
+	for _, bit := range rng.Perm(32)[:bits] {
+		mask |= 1 << bit
+	}
+	return mask
+}
+
 // TestSpaceIsPartitioned lets every header count as found, and asks that each
 // header of the space came exactly once, whatever the threads, mask and ranges.
 func TestSpaceIsPartitioned(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	masks := []uint32{0, 0x2000, 0x1fffe000 & 0x6000, 0x8000e000, 0x1e000, 0x3e000}
 	for i := range 24 {
-		mask := masks[i%len(masks)]
+		mask := randomMask(rng, i%6) // 1 to 32 versions: less than a group, one, two
 		job := testJob(mask)
 		job.MaxTime = job.Time // one ntime, so that the space ends
 		w := &Work{
@@ -381,6 +388,8 @@ func TestSetWorkRefuses(t *testing.T) {
 	late.MaxTime = late.MinTime - 1
 	narrow := testJob(0)
 	narrow.NonceFirst, narrow.NonceLast = 10, 20
+	negative := testJob(0)
+	negative.Extranonce2Size = -1
 	for _, c := range []struct {
 		work Work
 		says string
@@ -392,6 +401,7 @@ func TestSetWorkRefuses(t *testing.T) {
 		{Work{Job: testJob(0), Extranonce1: make([]byte, 2), FirstNonce: 1, Nonces: 1 << 32}, "pass 2^32"},
 		{Work{Job: narrow, Extranonce1: make([]byte, 2), FirstNonce: 21}, "no nonce from 21"},
 		{Work{Job: narrow, Extranonce1: make([]byte, 2), Nonces: 10}, "no nonce from 0"},
+		{Work{Job: negative, Extranonce1: make([]byte, 2)}, "extranonce2 of -1 bytes"},
 		{Work{Job: late, Extranonce1: make([]byte, 2)}, "before mintime"},
 	} {
 		require.ErrorContains(t, m.SetWork(&c.work), c.says)

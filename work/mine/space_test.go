@@ -48,8 +48,7 @@ func pass(t *testing.T, c *cursor, now, ahead uint32) (units int, times map[uint
 
 func TestCursorDealsEachUnitOnce(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	masks := []uint32{0, 1, 1 << 31, 0x6000, 0x1e000, 0x0001f000, 0x1fe000}
-	for range 60 {
+	for i := range 60 {
 		first := rng.Uint64N(1 << 40)
 		if rng.IntN(4) == 0 {
 			first = math.MaxUint64 - 3
@@ -57,7 +56,7 @@ func TestCursorDealsEachUnitOnce(t *testing.T) {
 		last := first + rng.Uint64N(min(20, math.MaxUint64-first)+1)
 		firstNonce := rng.Uint32()
 		nonces := 1 + rng.Uint64N(min(4*unitNonces, 1<<32-uint64(firstNonce)))
-		c := newCursor(newSpace(first, last, masks[rng.IntN(len(masks))], firstNonce, nonces))
+		c := newCursor(newSpace(first, last, randomMask(rng, i%9), firstNonce, nonces))
 		units, times := pass(t, c, 1000, 1000)
 		require.Len(t, times, 1)
 
@@ -125,7 +124,12 @@ func TestCursorStopsAtTheEndOfTime(t *testing.T) {
 }
 
 func TestVersionValuesAreDistinct(t *testing.T) {
-	for _, mask := range []uint32{0, 1, 0x80000000, 0xe000, 0x1fe000, 0x80000001} {
+	rng := rand.New(rand.NewPCG(7, 8))
+	masks := []uint32{0, 1, 0x80000000, 0xe000, 0x1fe000, 0x80000001}
+	for i := range 12 {
+		masks = append(masks, randomMask(rng, i))
+	}
+	for _, mask := range masks {
 		s := newSpace(0, 0, mask, 0, 1)
 		seen := map[uint32]bool{}
 		for group := range s.groups {

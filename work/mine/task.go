@@ -70,13 +70,9 @@ func newTask(w *Work, now func() time.Time) (*task, error) {
 // that passed since, so a wrong clock here does no harm.
 func (t *task) times() (now, ahead uint32) {
 	job := t.work.Job
-	limit := job.MaxTime
-	if limit == 0 {
-		limit = math.MaxUint32
-	}
 	seconds := max(0, int64(t.now().Sub(t.start)/time.Second)) + int64(job.Time)
 	clamp := func(s int64) uint32 {
-		return uint32(min(max(s, int64(job.MinTime)), int64(limit)))
+		return work.ClampTime(uint32(min(s, math.MaxUint32)), job.MinTime, job.MaxTime)
 	}
 	return clamp(seconds), clamp(seconds + rollAhead)
 }

@@ -51,20 +51,24 @@ type Found struct {
 // space returns the ranges of w, or an error that names what is wrong with it.
 func (w *Work) space() (space, error) {
 	if w.Job == nil {
-		return space{}, errors.New("mine: work without a job")
+		return space{}, errors.New("mine: work without a job: give nil to search nothing")
 	}
 	if len(w.Extranonce1) != w.Job.Extranonce1Size {
 		return space{}, fmt.Errorf("mine: extranonce1 of %d bytes for a job that takes %d",
 			len(w.Extranonce1), w.Job.Extranonce1Size)
 	}
 
+	size := w.Job.Extranonce2Size
+	if size < 0 {
+		return space{}, fmt.Errorf("mine: job with extranonce2 of %d bytes: want 0 or more", size)
+	}
 	last := uint64(math.MaxUint64)
-	if size := w.Job.Extranonce2Size; size < 8 {
+	if size < 8 {
 		last = 1<<(8*size) - 1
 	}
 	if w.FirstExtranonce2 > last || w.Extranonce2s > 0 && w.Extranonce2s-1 > last-w.FirstExtranonce2 {
 		return space{}, fmt.Errorf("mine: %d extranonce2 values from %d do not fit %d bytes",
-			w.Extranonce2s, w.FirstExtranonce2, w.Job.Extranonce2Size)
+			w.Extranonce2s, w.FirstExtranonce2, size)
 	}
 	if w.Extranonce2s > 0 {
 		last = w.FirstExtranonce2 + (w.Extranonce2s - 1)
