@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"math/big"
 	"slices"
+	"strings"
 )
 
 // A second, plain reading of the rules, in the order in which Bitcoin Core
@@ -370,4 +372,79 @@ func retarget(old, first, last uint32) uint32 {
 		t = limit
 	}
 	return encodeTarget(t)
+}
+
+// templateJSON is what a template's judgement needs of it.
+type templateJSON struct {
+	Version, CurTime, Height, CoinbaseValue *int64
+	VBRequired, MinTime, WeightLimit        int64
+	PreviousBlockHash, Bits, Target         string
+	Rules                                   []string
+	Commitment                              string  `json:"default_witness_commitment"`
+	SignetChallenge                         *string `json:"signet_challenge"`
+	Transactions                            *[]struct {
+		Data, Txid, Hash string
+		Weight           *int
+	}
+}
+
+// judgeTemplate returns the first reason against a template, "" if there is
+// none.
+func judgeTemplate(text []byte) string {
+	var j templateJSON
+	if json.Unmarshal(text, &j) != nil || j.Version == nil || j.CurTime == nil || j.Height == nil || j.CoinbaseValue == nil ||
+		j.Transactions == nil || *j.Height < 1 || *j.CoinbaseValue < 0 || len(j.PreviousBlockHash) != 64 {
+		return Malformed
+	}
+	d := &decoder{}
+	compact := d.hex("bits", j.Bits)
+	commitment := d.hex("commitment", strings.TrimPrefix(j.Commitment, "6a24aa21a9ed"))
+	if d.err != nil || len(compact) != 4 || len(commitment) != 32 {
+		return Malformed
+	}
+	for _, rule := range j.Rules {
+		if strings.HasPrefix(rule, "!") && rule != "!segwit" && rule != "!signet" {
+			return "unknown-rule"
+		}
+	}
+	target, negative, _ := decodeTarget(binary.BigEndian.Uint32(compact))
+	given, ok := new(big.Int).SetString(j.Target, 16)
+	switch {
+	case j.SignetChallenge != nil && *j.SignetChallenge != "51":
+		return "signet-challenge"
+	case *j.Version&j.VBRequired != j.VBRequired:
+		return "bad-version"
+	case negative || target.Sign() == 0 || !ok || given.Cmp(target) != 0:
+		return "bad-diffbits"
+	case *j.CurTime < j.MinTime:
+		return "time-too-old"
+	}
+	wtxids := make([][32]byte, 1)
+	weight := 4 * 81
+	for _, tx := range *j.Transactions {
+		data := d.hex("data", tx.Data)
+		decoded, err := decodeTransaction(data)
+		if d.err != nil || err != nil {
+			return Malformed
+		}
+		own := 3*len(decoded.stripped) + len(data)
+		switch {
+		case decoded.txid != d.hash("txid", tx.Txid):
+			return "bad-txns-txid"
+		case decoded.wtxid != d.hash("hash", tx.Hash):
+			return "bad-txns-hash"
+		case tx.Weight != nil && *tx.Weight != own:
+			return "bad-txns-weight"
+		}
+		weight += own
+		wtxids = append(wtxids, decoded.wtxid)
+	}
+	if j.WeightLimit != 0 && int64(weight) > j.WeightLimit {
+		return "bad-blk-weight"
+	}
+	root, _ := merkle(wtxids)
+	if want := sum256d(append(root[:], make([]byte, 32)...)); !bytes.Equal(want[:], commitment) {
+		return "bad-witness-merkle-match"
+	}
+	return ""
 }
