@@ -10,6 +10,8 @@ import (
 // about what remains when the machine stops between any two steps, so its tests
 // put their own in place.
 type disk interface {
+	// read returns the content of a regular file of at most limit bytes.
+	read(name string, limit int64) ([]byte, error)
 	// write makes or replaces a file; when it returns, the content is synced,
 	// but perhaps not the file's name.
 	write(name string, data []byte) error
@@ -20,6 +22,8 @@ type disk interface {
 }
 
 type osDisk struct{}
+
+func (osDisk) read(name string, limit int64) ([]byte, error) { return readSmall(name, limit) }
 
 func (osDisk) write(name string, data []byte) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)

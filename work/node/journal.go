@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -90,7 +91,7 @@ type note struct {
 
 // OpenJournal opens or makes the journal in folder dir. What it finds there and
 // cannot use it puts aside and reports as Problems; an error means that the
-// folder itself cannot be used.
+// folder, or a block in it, cannot be read or written.
 func OpenJournal(dir string) (*Journal, error) { return openJournal(dir, osDisk{}, keepDone) }
 
 func openJournal(dir string, d disk, keep int) (*Journal, error) {
@@ -203,7 +204,11 @@ func (j *Journal) readPending() error {
 			j.putAside(path, "another file has the same block")
 			continue
 		}
-		block, err := readBlock(path)
+		block, err := j.read(path)
+		if cannotRead(err) {
+			// It may be a good block: leave it for a start that can read it.
+			return err
+		}
 		if err == nil {
 			err = checkBlock(block, hash, sum)
 		}
@@ -304,7 +309,7 @@ func (j *Journal) Block(hash chainhash.Hash) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("block journal: %v is not pending", hash)
 	}
-	block, err := readBlock(filepath.Join(j.dir, pendingDir, r.name))
+	block, err := j.read(filepath.Join(j.dir, pendingDir, r.name))
 	if err == nil {
 		_, sum, _ := parseBlockName(r.name)
 		err = checkBlock(block, hash, sum)
@@ -316,8 +321,8 @@ func (j *Journal) Block(hash chainhash.Hash) ([]byte, error) {
 }
 
 // Resolve records the final answer to a pending block, given by its hash in
-// internal order, and moves it out of Pending. Both are durable when it returns
-// nil; after an error the block is still pending.
+// internal order, and moves it out of Pending. The answer is durable when it
+// returns nil; after an error the block is still pending.
 func (j *Journal) Resolve(hash chainhash.Hash, a Answer) error {
 	if !a.Final {
 		return fmt.Errorf("block journal: answer %q to %v is not final", a.Reason, hash)
@@ -347,11 +352,12 @@ func (j *Journal) Resolve(hash chainhash.Hash, a Answer) error {
 	return nil
 }
 
-// move takes a block with a durable answer from pending to done.
+// move takes a block with a durable answer from pending to done. The move itself
+// need not be durable: a stop that undoes it leaves a block with an answer, which
+// the next start moves again.
 func (j *Journal) move(hash chainhash.Hash) error {
-	from, to := filepath.Join(j.dir, pendingDir), filepath.Join(j.dir, doneDir)
 	name := j.pending[hash].name
-	if err := j.disk.rename(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
+	if err := j.disk.rename(filepath.Join(j.dir, pendingDir, name), filepath.Join(j.dir, doneDir, name)); err != nil {
 		return err
 	}
 	delete(j.pending, hash)
@@ -360,10 +366,7 @@ func (j *Journal) move(hash chainhash.Hash) error {
 			j.done[i].name = name
 		}
 	}
-	if err := j.disk.syncDir(to); err != nil {
-		return err
-	}
-	return j.disk.syncDir(from)
+	return nil
 }
 
 // trim removes the oldest blocks with an answer. Failing to is no harm: the next
@@ -429,7 +432,14 @@ func isLowerHex(s string) bool {
 	return strings.Trim(s, "0123456789abcdef") == ""
 }
 
-func readBlock(path string) ([]byte, error) { return readSmall(path, MaxBlockSize) }
+func (j *Journal) read(path string) ([]byte, error) { return j.disk.read(path, MaxBlockSize) }
+
+// cannotRead reports whether err is the disk's or the system's, and so says
+// nothing of the file's content.
+func cannotRead(err error) bool {
+	var e *fs.PathError
+	return errors.As(err, &e)
+}
 
 // checkBlock tells whether a file's content is the block that its name promises.
 func checkBlock(block []byte, hash chainhash.Hash, sum string) error {
