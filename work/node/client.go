@@ -139,6 +139,8 @@ func NewClient(cfg Config) (*Client, error) {
 	return c, nil
 }
 
+var errURLEscape = errors.New("node URL cannot be read; give http://USER@HOST:PORT, with special characters of a password as %XX")
+
 // parseURL never quotes what it was given, which may hold a password.
 func parseURL(s string) (*url.URL, error) {
 	if s == "" {
@@ -152,9 +154,13 @@ func parseURL(s string) (*url.URL, error) {
 		}
 		var escape url.EscapeError
 		if errors.As(err, &escape) || u == nil {
-			return nil, errors.New("node URL cannot be read; give http://USER@HOST:PORT, with special characters of a password as %XX")
+			return nil, errURLEscape
 		}
 		return nil, errors.New("node URL cannot be read; give http://HOST:PORT")
+	}
+	if strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") {
+		// A password with / ? or #: its beginning was taken for a port.
+		return nil, errURLEscape
 	}
 	redacted := *u
 	redacted.User = nil

@@ -270,6 +270,9 @@ func TestConfigErrors(t *testing.T) {
 		{Config{URL: "http://alice:s3cret%@h:8332"}, "%XX"},
 		{Config{URL: "http://alice:s3cret/x@h:8332"}, "cannot be read"},
 		{Config{URL: "http://alice:s3c ret@h\x7f"}, "cannot be read"},
+		{Config{URL: "http://alice:1/s3cret@h:8332"}, "%XX"},
+		{Config{URL: "http://alice:1?s3cret@h:8332"}, "%XX"},
+		{Config{URL: "http://alice:1#s3cret@h:8332"}, "%XX"},
 		{Config{URL: "http://h", Timeout: -1}, "negative"},
 		{Config{URL: "http://h", Password: "s3cret"}, "without a user"},
 		{Config{URL: "http://h", PasswordFile: empty}, "without a user"},
@@ -291,6 +294,7 @@ func TestConfigErrors(t *testing.T) {
 		_, err := NewClient(c.cfg)
 		require.ErrorContains(t, err, c.text)
 		require.NotContains(t, err.Error(), "s3c")
+		require.NotContains(t, err.Error(), "alice:1")
 		require.NotContains(t, err.Error(), "\n")
 	}
 }
