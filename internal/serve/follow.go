@@ -40,7 +40,7 @@ func (s *Solo) template(ctx context.Context, longPollID string) (*offer, error) 
 
 // accept makes a job of a template.
 func (s *Solo) accept(data []byte) (*offer, error) {
-	t, err := work.ParseTemplate(data)
+	t, err := parseTemplate(data)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +56,16 @@ func (s *Solo) accept(data []byte) (*offer, error) {
 		return nil, err
 	}
 	return &offer{&soloJob{job, len(t.Transactions)}, t.LongPollID}, nil
+}
+
+// parseTemplate reads a template, and refuses one whose blocks could not be handed
+// over: BIP 22 wants its workid back with them. bitcoind and btcd send none.
+func parseTemplate(data []byte) (*work.Template, error) {
+	t, err := work.ParseTemplate(data)
+	if err == nil && t.WorkID != "" {
+		return nil, errors.New("template has a workid, which touchstone can't send back with the block; mine on a bitcoind or btcd")
+	}
+	return t, err
 }
 
 // pollInterval is the time between two templates of a source that cannot say

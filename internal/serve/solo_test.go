@@ -184,6 +184,7 @@ func TestSoloRefusesTemplates(t *testing.T) {
 		"target":       {func(t map[string]any) { t["target"] = string(make64('1')) }, "target"},
 		"unknown rule": {func(t map[string]any) { t["rules"] = []string{"!nosuchrule"} }, "nosuchrule"},
 		"no height":    {func(t map[string]any) { delete(t, "height") }, "height"},
+		"workid":       {func(t map[string]any) { t["workid"] = "7" }, "workid"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
