@@ -61,7 +61,7 @@ func OpenDevnet(ctx context.Context, dataDir string, onEvent func(Event)) (*Back
 		return nil, errors.Join(err, b.Close())
 	}
 	// The chain's lock guards the journal too.
-	if err := b.openJournal(onEvent); err != nil {
+	if b.Journal, err = openJournal(b.Folder, onEvent); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil
@@ -152,7 +152,8 @@ func OpenNodes(ctx context.Context, c NodesConfig) (_ *Backend, err error) {
 	}
 	b.close = append(b.close, release)
 	b.Chain = network.Name
-	return b, b.openJournal(c.OnEvent)
+	b.Journal, err = openJournal(b.Folder, c.OnEvent)
+	return b, err
 }
 
 // checkedSource is a node whose templates are judged before anyone uses them:
@@ -166,7 +167,7 @@ func (s checkedSource) Template(ctx context.Context, longPollID string) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	t, err := work.ParseTemplate(data)
+	t, err := parseTemplate(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s, err)
 	}
@@ -201,7 +202,7 @@ func blocksWait(c NodesConfig) bool {
 		if _, err := work.AddressScript(c.Address, n); err != nil {
 			continue
 		}
-		if waiting(nodeFolder(c.DataDir, n)) {
+		if waiting(nodeFolder(c.DataDir, n), c.OnEvent) {
 			return true
 		}
 	}
@@ -213,9 +214,8 @@ var networks = []*work.Network{work.Mainnet, work.Testnet3, work.Testnet4, work.
 
 // waiting reports whether the journal in a chain's folder has blocks without
 // an answer. A folder that another process holds is that one's to look after.
-func waiting(folder string) bool {
-	journal := filepath.Join(folder, foundFolder)
-	if _, err := os.Stat(journal); err != nil {
+func waiting(folder string, onEvent func(Event)) bool {
+	if _, err := os.Stat(filepath.Join(folder, foundFolder)); err != nil {
 		return false
 	}
 	release, err := lockFolder(folder)
@@ -223,7 +223,7 @@ func waiting(folder string) bool {
 		return false
 	}
 	defer release()
-	j, err := node.OpenJournal(journal)
+	j, err := openJournal(folder, onEvent)
 	return err == nil && len(j.Pending()) > 0
 }
 
@@ -251,15 +251,17 @@ func addressScript(address, chain string) ([]byte, error) {
 	return work.AddressScript(address, n)
 }
 
-// openJournal opens the journal and tells what in it was no intact block.
-func (b *Backend) openJournal(onEvent func(Event)) (err error) {
-	if b.Journal, err = node.OpenJournal(filepath.Join(b.Folder, foundFolder)); err != nil {
-		return err
+// openJournal opens the journal in a chain's folder and tells what in it was no
+// intact block.
+func openJournal(folder string, onEvent func(Event)) (*node.Journal, error) {
+	j, err := node.OpenJournal(filepath.Join(folder, foundFolder))
+	if err != nil {
+		return nil, err
 	}
-	for _, p := range b.Journal.Problems() {
+	for _, p := range j.Problems() {
 		onEvent(Notice{fmt.Sprintf("put aside %s, which is no intact block: %s", p.File, p.Reason)})
 	}
-	return nil
+	return j, nil
 }
 
 // Waits between two attempts at what failed for a reason that passes.

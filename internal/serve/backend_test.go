@@ -106,10 +106,13 @@ func TestNodesDownAtStart(t *testing.T) {
 
 	folder := filepath.Join(dir, "nodes", "regtest")
 	addBlock(t, backend(t, f, filepath.Join(folder, foundFolder)))
+	scrap := filepath.Join(folder, foundFolder, "pending", "scrap")
+	require.NoError(t, os.WriteFile(scrap, nil, 0o600))
 	down.Store(1)
 	b, err := OpenNodes(t.Context(), config)
 	require.NoError(t, err)
 	require.Len(t, eventsOf[NoTemplate](r), 1)
+	require.Len(t, eventsOf[Notice](r), 1, "what was put aside before the node answered is told too")
 	require.NoError(t, <-run(t, t.Context(), SoloConfig{Backend: b, Threads: 1, Blocks: 1, OnEvent: r.on}))
 	require.True(t, eventsOf[BlockAccepted](r)[0].Resent)
 
