@@ -103,7 +103,7 @@ func TestCheckBlock(t *testing.T) {
 
 	var genesis bytes.Buffer
 	require.NoError(t, chaincfg.MainNetParams.GenesisBlock.Serialize(&genesis))
-	report = check(t, genesis.Bytes(), work.BlockRules{Network: work.Mainnet, Height: -1})
+	report = check(t, genesis.Bytes(), work.BlockRules{Network: work.Mainnet, Height: -1, BIP54: true})
 	require.Equal(t, work.Verdict{}, report.Verdict)
 	require.Zero(t, report.Height)
 }
@@ -221,6 +221,16 @@ func TestCheckBlockRefuses(t *testing.T) {
 			p.LockTime, p.TxIn[0].Sequence = 99, 0
 			return regtestBlock(t, coinbaseAt(100), p)
 		}(), regtest},
+		{"locked until a time, which blocks before it would tell", "", func() []byte {
+			p := payment(5)
+			p.LockTime, p.TxIn[0].Sequence = 500_000_000, 0
+			return regtestBlock(t, coinbaseAt(100), p)
+		}(), regtest},
+		{"no reserved value, height not known", work.ReasonBadWitnessNonceSize, func() []byte {
+			c := coinbase.Copy()
+			c.TxIn[0].SignatureScript, c.TxIn[0].Witness = []byte{0, 0}, nil
+			return regtestBlock(t, c)
+		}(), work.BlockRules{Network: private(t, 1, 1)}},
 		{"locked but final", "", func() []byte {
 			p := payment(5)
 			p.LockTime = 100
@@ -250,11 +260,11 @@ func TestCheckBlockRefuses(t *testing.T) {
 			c.AddTxOut(wire.NewTxOut(0, work.CommitmentScript(work.WitnessCommitment(root, chainhash.Hash{}))))
 			return regtestBlock(t, c, p)
 		}(), regtest},
-		{"height in the coinbase", work.ReasonBadCoinbaseHeight, mustHex(blockTestnet21066), work.BlockRules{Network: private(t, 1), Height: 21067}},
-		{"height in the coinbase is right", "", mustHex(blockTestnet21066), work.BlockRules{Network: private(t, 1), Height: 21066}},
-		{"version 1 where 2 is due", work.ReasonBadVersion, mustHex(block170), work.BlockRules{Network: private(t, 170), Height: 170}},
-		{"version 1 before", "", mustHex(block170), work.BlockRules{Network: private(t, 171), Height: 170}},
-		{"witness before segwit", work.ReasonUnexpectedWitness, mustHex(blockSignet31500), work.BlockRules{Network: private(t, 1), Height: 31500}},
+		{"height in the coinbase", work.ReasonBadCoinbaseHeight, mustHex(blockTestnet21066), work.BlockRules{Network: private(t, 1, 1<<30), Height: 21067}},
+		{"height in the coinbase is right", "", mustHex(blockTestnet21066), work.BlockRules{Network: private(t, 1, 1<<30), Height: 21066}},
+		{"version 1 where 2 is due", work.ReasonBadVersion, mustHex(block170), work.BlockRules{Network: private(t, 170, 1<<30), Height: 170}},
+		{"version 1 before", "", mustHex(block170), work.BlockRules{Network: private(t, 171, 1<<30), Height: 170}},
+		{"witness before segwit", work.ReasonUnexpectedWitness, mustHex(blockSignet31500), work.BlockRules{Network: private(t, 1, 1<<30), Height: 31500}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			v := check(t, test.raw, test.rules).Verdict
@@ -264,12 +274,12 @@ func TestCheckBlockRefuses(t *testing.T) {
 	}
 }
 
-// private returns a network with the difficulty of regtest on which BIP 34 binds from a height on.
-func private(t testing.TB, bip34 int32) *work.Network {
+// private returns a network with the difficulty of regtest on which BIP 34 and segwit bind from their heights on.
+func private(t testing.TB, bip34, segwit int32) *work.Network {
 	t.Helper()
 	params := chaincfg.RegressionNetParams
 	params.BIP0034Height, params.BIP0065Height, params.BIP0066Height = bip34, 1<<30, 1<<30
-	n, err := work.NewNetwork("private", &params, 1<<30)
+	n, err := work.NewNetwork("private", &params, segwit)
 	require.NoError(t, err)
 	return n
 }

@@ -409,6 +409,11 @@ func TestRetargetRules(t *testing.T) {
 		v := s.try(func(h *Header) { h.Bits = bits })
 		require.Equal(t, valid, v.Valid(), "%v: %v", bits, v)
 	}
+	// But under BIP 94 it is its first header that bounds it, not its last.
+	s = newSynthetic(t, ChainRules{Network: Testnet4, StartHeight: 4026})
+	s.last = Header{Time: 1_700_000_000, Bits: 0x1d00ffff}
+	s.grow(6, 600)
+	require.True(t, s.try(func(h *Header) { h.Bits = 0x1b00ffff }).Valid())
 	// The same target in another form is not the nBits that a chain can have.
 	s = newSynthetic(t, ChainRules{Network: Mainnet, StartHeight: 2010})
 	s.refused(ReasonBadDiffBits, func(h *Header) { h.Bits = 0x1e0000ff })
@@ -534,6 +539,40 @@ func TestTimewarpRules(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRefusedHeadersAreGaps holds that what was refused for its work is not
+// looked back to.
+func TestRefusedHeadersAreGaps(t *testing.T) {
+	s := newSynthetic(t, ChainRules{Network: Mainnet, BIP54: true})
+	s.genesis()
+	s.grow(20, 600)
+	require.Equal(t, ReasonBadDiffBits, s.gap(func(h *Header) { h.Bits = 0x1c7fffff }))
+	s.last.Time = 1_000_000_000 // before genesis: no median is known
+	s.grow(11, 600)
+	s.refused(ReasonTimeTooOld, func(h *Header) { h.Time = 1_000_000_000 })
+
+	s.grow(2015-int(s.height), 600)
+	require.Equal(t, ReasonHighHash, s.gap(func(*Header) {}))
+	_, known := s.nextBits(s.last.Time + 600)
+	require.False(t, known, "when the period ended")
+
+	// A period whose first header was refused has no beginning to end before.
+	require.Equal(t, ReasonHighHash, s.gap(func(h *Header) { h.Time += 1_000_000 }))
+	s.grow(2*2016-int(s.height), 1)
+	require.Less(t, s.last.Time, s.firstTime)
+}
+
+// gap adds a header that is refused for its work, and returns the reason.
+func (s *synthetic) gap(change func(h *Header)) Reason {
+	h := Header{Version: 0x20000000, PrevBlock: s.tip, Time: s.last.Time + 600, Bits: s.last.Bits}
+	change(&h)
+	s.next++
+	hash := s.hash()
+	if h.Bits == s.last.Bits {
+		hash[len(hash)-1] = 0xff
+	}
+	return s.Add(&h, &hash).Reason
 }
 
 func TestVerdictString(t *testing.T) {

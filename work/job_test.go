@@ -226,6 +226,30 @@ func TestCoinbaseOptions(t *testing.T) {
 	require.Equal(t, work.ReasonBadCoinbaseLockTime, report.Verdict.Reason)
 }
 
+// TestSigOpsOfPayouts holds that the coinbase's own operations count as the node counts: by cost, or one each before segwit.
+func TestSigOpsOfPayouts(t *testing.T) {
+	for _, test := range []struct{ limit, operations int }{{80000, 20000}, {20000, 20000}} {
+		template := parse(t, edit(t, templateRegtest505, map[string]any{"sigoplimit": test.limit, "transactions": []any{}, "default_witness_commitment": nil}))
+		with := func(operations int) error {
+			_, err := work.NewJob("a", template, work.CoinbaseOptions{Payouts: []work.Payout{{Script: bytes.Repeat([]byte{0xac}, operations), Value: work.Remainder}}})
+			return err
+		}
+		require.NoError(t, with(test.operations))
+		var refused *work.RefusedError
+		require.ErrorAs(t, with(test.operations+1), &refused)
+		require.Equal(t, work.ReasonBadBlockSigOps, refused.Verdict.Reason)
+	}
+}
+
+// TestNoMinTime holds that a job may not go back behind the node's clock where the node names no lowest time.
+func TestNoMinTime(t *testing.T) {
+	j, err := work.NewJob("a", parse(t, edit(t, templateRegtest505, map[string]any{"mintime": nil})),
+		work.CoinbaseOptions{Payouts: []work.Payout{{Script: []byte{0x51}, Value: work.Remainder}}})
+	require.NoError(t, err)
+	require.Equal(t, j.Time, j.MinTime)
+	require.NotZero(t, j.Time)
+}
+
 func TestCoinbaseOptionsRefused(t *testing.T) {
 	ok := []byte{0x51}
 	rest := []work.Payout{{Script: ok, Value: work.Remainder}}
@@ -376,6 +400,8 @@ func TestCoinbaseTxn(t *testing.T) {
 	t.Run("spends too much", func(t *testing.T) {
 		v := parse(t, edit(t, templateRegtest505, map[string]any{"coinbasevalue": 616, "coinbasetxn": coinbaseTxn(t, ownCoinbase(t, true, &commitment))})).Check()
 		require.Equal(t, work.ReasonBadCoinbaseValue, v.Reason)
+		v = parse(t, edit(t, templateRegtest505, map[string]any{"coinbasevalue": 617, "coinbasetxn": coinbaseTxn(t, ownCoinbase(t, true, &commitment))})).Check()
+		require.Equal(t, work.Verdict{}, v, "all of it")
 	})
 }
 

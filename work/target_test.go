@@ -27,6 +27,9 @@ func weirdTargets() []Target {
 		add(new(big.Int).Sub(p, one))
 		add(p)
 		add(new(big.Int).Add(p, one))
+		half := new(big.Int).Rsh(p, 53) // between two float64s; one more is nearer to the upper
+		add(half.Add(half, p))
+		add(half.Add(half, one))
 	}
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 500 {
