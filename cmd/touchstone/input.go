@@ -20,7 +20,7 @@ func (p *program) open(ctx context.Context, name string) (r io.ReadCloser, size 
 	if name == "-" {
 		return io.NopCloser(&interruptible{ctx: ctx, r: p.stdin}), -1, nil
 	}
-	f, err := os.Open(name)
+	f, err := openFile(ctx, name)
 	if err != nil {
 		return nil, 0, openError(name, err)
 	}
@@ -40,6 +40,26 @@ func (p *program) open(ctx context.Context, name string) (r io.ReadCloser, size 
 	}
 	f.Close()
 	return nil, 0, err
+}
+
+// openFile opens a file. A named pipe opens when somebody writes to it, so this
+// gives up when ctx ends; the open under way is left behind.
+func openFile(ctx context.Context, name string) (*os.File, error) {
+	type result struct {
+		f   *os.File
+		err error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		f, err := os.Open(name)
+		opened <- result{f, err}
+	}()
+	select {
+	case r := <-opened:
+		return r.f, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func openError(name string, err error) error {

@@ -16,7 +16,13 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
+
+// stopLimit is how long after a signal a clean stop may take; it needs a fraction
+// of a second. What remains is a reader of our output that has stopped reading.
+// Ending then loses nothing: a block is on disk before anyone hears of it.
+const stopLimit = 3 * time.Second
 
 func main() { os.Exit(realMain()) }
 
@@ -25,7 +31,12 @@ func realMain() int {
 	defer stop()
 	// The first signal asks for a clean stop; giving up the handler lets a
 	// second one end a process that does not obey.
-	context.AfterFunc(ctx, stop)
+	finished := context.AfterFunc(ctx, func() {
+		stop()
+		time.Sleep(stopLimit)
+		os.Exit(exitCannotJudge)
+	})
+	defer finished()
 	p := &program{
 		stdin:     os.Stdin,
 		stderr:    os.Stderr,

@@ -1,0 +1,66 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Waiting for somebody to write to a named pipe can be interrupted.
+func TestInterruptNamedPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	ctx, cancel := context.WithCancel(t.Context())
+	var log bytes.Buffer
+	code := make(chan int, 1)
+	go func() { code <- testProgram(nil, io.Discard, &log).run(ctx, []string{"verify", "block", pipe}) }()
+	cancel()
+	require.Equal(t, exitCannotJudge, <-code)
+	require.Equal(t, "touchstone: error: interrupted: what was not yet read is not judged\n", log.String())
+	// Ends the open that was left behind.
+	w, err := os.OpenFile(pipe, os.O_RDWR, 0)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+}
+
+// A signal ends the process although whoever reads its output has stopped.
+func TestInterruptUnreadOutput(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer r.Close()
+	raw, err := w.SyscallConn()
+	require.NoError(t, err)
+	require.NoError(t, raw.Write(func(fd uintptr) bool {
+		for {
+			switch _, err := syscall.Write(int(fd), make([]byte, 1)); err {
+			case nil, syscall.EINTR:
+			default: // EAGAIN: the pipe is full
+				return true
+			}
+		}
+	}))
+	cmd := exec.Command("touchstone", "verify", "header", "nosuch", "-")
+	cmd.Stdin = newHeaderStream(1000, true)
+	cmd.Stdout = w
+	log, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	require.NoError(t, w.Close())
+	line, err := bufio.NewReader(log).ReadString('\n')
+	require.NoError(t, err, "it runs, and hears signals")
+	require.Contains(t, line, "nosuch")
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.Error(t, cmd.Wait())
+	require.Equal(t, exitCannotJudge, cmd.ProcessState.ExitCode())
+}
