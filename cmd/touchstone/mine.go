@@ -146,7 +146,8 @@ func (m *mineCommand) check(cmd *cobra.Command, args []string) error {
 	given := cmd.Flags().Changed
 	switch {
 	case len(args) > 0:
-		return usageError(cmd, "mine takes no argument, not %q", args[0])
+		// Not quoted: it may be a node's URL with its password.
+		return usageError(cmd, "mine takes no argument; nodes are named with --node")
 	case given("blocks") && m.blocks < 1:
 		return usageError(cmd, "--blocks: %d is not 1 or more", m.blocks)
 	case given("threads") && (m.threads < 1 || m.threads > maxThreads):
