@@ -43,7 +43,7 @@ type Work struct {
 // Found is a header that meets its Work's target.
 type Found struct {
 	Work     *Work
-	Solution work.Solution  // owned by the receiver
+	Solution work.Solution  // not to be changed: Stats may hold it too
 	Hash     chainhash.Hash // of the header, internal byte order
 	Network  bool           // meets the job's own target too: a block
 }
