@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"math/bits"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -121,6 +122,9 @@ func TestSpaceIsPartitioned(t *testing.T) {
 			w.FirstExtranonce2, w.Extranonce2s = 1<<24-2, 0
 		}
 		threads := 1 + rng.IntN(7)
+		if i == 5 { // both groups by one thread, one after the other
+			threads = 1
+		}
 		t.Run(fmt.Sprintf("threads=%d,mask=%08x,%d", threads, mask, i), func(t *testing.T) {
 			found, stats := exhaust(t, w, threads, hash.Generic)
 
@@ -155,28 +159,46 @@ func TestSpaceIsPartitioned(t *testing.T) {
 
 // TestUnitsOfManySlices crosses the boundaries of slices and units.
 func TestUnitsOfManySlices(t *testing.T) {
-	job := testJob(0)
-	job.MaxTime = job.Time
+	requireAllFound(t, 0, 2, 0, unitNonces+1000)
+}
+
+// TestTicksOfTheClock searches the same versions and nonces at four ntimes, of
+// which the scanner must hear though all midstates stay.
+func TestTicksOfTheClock(t *testing.T) {
+	requireAllFound(t, 0xe000, 1, 3, 4000)
+}
+
+// requireAllFound searches versions × extranonces × ntimes × nonces for one
+// hash in 4096, and demands what trying each header in turn finds.
+func requireAllFound(t *testing.T, mask uint32, extranonces byte, seconds uint32, nonces uint32) {
+	job := testJob(mask)
+	job.MaxTime = job.Time + seconds
 	target, err := work.ParseTarget("000fffff" + "ffffffffffffffffffffffffffffffffffffffffffffffffffffffff")
 	require.NoError(t, err)
-	w := &Work{Job: job, Extranonce1: []byte{1, 2}, Target: target, Extranonce2s: 2, Nonces: unitNonces + 1000}
+	w := &Work{Job: job, Extranonce1: []byte{1, 2}, Target: target, Extranonce2s: uint64(extranonces), Nonces: uint64(nonces)}
 	found, stats := exhaust(t, w, 3, hash.Generic)
-	require.EqualValues(t, 2*(unitNonces+1000), stats.Hashes)
 
 	want := map[work.Header]bool{}
+	var tried uint64
 	b := job.NewBuilder()
-	for extranonce2 := range byte(2) {
+	for extranonce2 := range extranonces {
 		require.NoError(t, b.SetExtranonce([]byte{1, 2, 0, 0, extranonce2}))
-		for nonce := range uint32(unitNonces + 1000) {
-			var raw [80]byte
-			b.Header(&raw, job.Version, job.Time, nonce)
-			h := work.ParseHeader(&raw)
-			if sum := h.Hash(); target.MetBy(&sum) {
-				want[h] = true
+		for value := range uint32(1) << bits.OnesCount32(mask) {
+			for ntime := job.Time; ntime <= job.MaxTime; ntime++ {
+				for nonce := range nonces {
+					var raw [80]byte
+					b.Header(&raw, job.Version|work.SpreadVersion(value, mask), ntime, nonce)
+					h := work.ParseHeader(&raw)
+					if sum := h.Hash(); target.MetBy(&sum) {
+						want[h] = true
+					}
+					tried++
+				}
 			}
 		}
 	}
 	require.NotEmpty(t, want)
+	require.Equal(t, tried, stats.Hashes)
 	got := map[work.Header]bool{}
 	for _, f := range found {
 		header, err := job.Header(&f.Solution)
@@ -278,6 +300,37 @@ func TestSwitchIsImmediate(t *testing.T) {
 	}
 	cancel()
 	require.NoError(t, <-done)
+}
+
+// TestSwitchLeavesNoRest changes the work in the middle of a unit: what was
+// left of it is neither searched nor counted for the next.
+func TestSwitchLeavesNoRest(t *testing.T) {
+	first := &Work{Job: testJob(0xe000), Extranonce1: []byte{1, 1}, Target: anyHash(t)}
+	second := &Work{Job: testJob(0xe000), Extranonce1: []byte{2, 2}, Target: anyHash(t), Extranonce2s: 1, Nonces: 100}
+	second.Job.MaxTime = second.Job.Time
+	synctest.Test(t, func(t *testing.T) {
+		var m *Miner
+		var once sync.Once
+		var c collector
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		m, err := New(Config{Threads: 2, OnExhausted: func(*Work) { cancel() }, OnFound: func(f Found) {
+			if f.Work == second {
+				c.add(f)
+			}
+			once.Do(func() { require.NoError(t, m.SetWork(second)) })
+		}})
+		require.NoError(t, err)
+		require.NoError(t, m.SetWork(first))
+		require.NoError(t, m.Run(ctx))
+		require.EqualValues(t, 8*100, m.Stats().WorkHashes)
+		require.Len(t, c.found, 8*100)
+		for _, f := range c.found {
+			header, err := second.Job.Header(&f.Solution)
+			require.NoError(t, err)
+			require.Equal(t, header.Hash(), f.Hash)
+		}
+	})
 }
 
 // TestFoundMayStopTheWork sets no work from within OnFound, as a solo miner
