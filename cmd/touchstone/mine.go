@@ -51,8 +51,9 @@ Flags:
   --blocks N                stop with exit code 0 when N blocks of this run
                             were accepted; without it, mine until interrupted
   --node URL                RPC of a bitcoind or btcd, http:// or https://, with
-                            user:password@ if you like; repeated, the first that
-                            works is used and blocks go to all of them
+                            user:password@ if nobody else uses this machine, for
+                            they could see it; repeated, the first that works is
+                            used and blocks go to all of them
   --address A               who is paid; required with --node, not to be given
                             without
   --threads N               searching threads; default: one per CPU we may use
@@ -195,7 +196,10 @@ func (m *mineCommand) run(cmd *cobra.Command, args []string) error {
 	printer := &minePrinter{program: m.program, json: m.json}
 	backend, err := m.open(ctx, dataDir, printer.print)
 	if err != nil {
-		return m.explain(ctx, dataDir, err)
+		if ctx.Err() != nil {
+			return errors.New("interrupted before mining began")
+		}
+		return explain(dataDir, err)
 	}
 	solo, err := serve.NewSolo(serve.SoloConfig{
 		Backend:     backend,
@@ -211,7 +215,7 @@ func (m *mineCommand) run(cmd *cobra.Command, args []string) error {
 		err = solo.Run(ctx)
 	}
 	if err := errors.Join(err, backend.Close()); err != nil {
-		return m.explain(ctx, dataDir, err)
+		return explain(dataDir, err)
 	}
 	if m.blocks > 0 && printer.accepted < m.blocks {
 		return fmt.Errorf("interrupted: %d of %s accepted", printer.accepted, count(int64(m.blocks), "block"))
@@ -238,10 +242,7 @@ func (m *mineCommand) open(ctx context.Context, dataDir string, onEvent func(ser
 }
 
 // explain adds the cure to an error, where we know it.
-func (m *mineCommand) explain(ctx context.Context, dataDir string, err error) error {
-	if ctx.Err() != nil {
-		return errors.New("interrupted before mining began")
-	}
+func explain(dataDir string, err error) error {
 	var devnetInUse *devnet.InUseError
 	var folderInUse *serve.FolderInUseError
 	var nodeError *node.Error
