@@ -15,7 +15,6 @@ import (
 	"github.com/touchstone-btc/touchstone/internal/serve"
 	"github.com/touchstone-btc/touchstone/work"
 	"github.com/touchstone-btc/touchstone/work/node"
-	"github.com/touchstone-btc/touchstone/work/node/devnet"
 )
 
 // mineCommand mines.
@@ -243,19 +242,11 @@ func (m *mineCommand) open(ctx context.Context, dataDir string, onEvent func(ser
 
 // explain adds the cure to an error, where we know it.
 func explain(dataDir string, err error) error {
-	var devnetInUse *devnet.InUseError
-	var folderInUse *serve.FolderInUseError
+	var inUse *node.InUseError
 	var nodeError *node.Error
 	var pathError *fs.PathError
 	switch {
-	case errors.As(err, &devnetInUse):
-		holder := ""
-		if devnetInUse.PID > 0 {
-			holder = fmt.Sprintf(" (process %d)", devnetInUse.PID)
-		}
-		return withHint(fmt.Errorf("data folder %s is in use by another touchstone%s", devnetInUse.Dir, holder),
-			"stop that one, or name another folder with --datadir")
-	case errors.As(err, &folderInUse):
+	case errors.As(err, &inUse):
 		return withHint(err, "stop that one, or name another folder with --datadir")
 	case errors.As(err, &nodeError) && nodeError.Hint != "":
 		if text, found := strings.CutSuffix(err.Error(), "; "+nodeError.Hint); found {

@@ -146,11 +146,11 @@ func OpenNodes(ctx context.Context, c NodesConfig) (_ *Backend, err error) {
 		return nil, err
 	}
 	b.Folder = nodeFolder(c.DataDir, network)
-	release, err := lockFolder(b.Folder)
+	lock, err := node.LockFolder(b.Folder)
 	if err != nil {
 		return nil, err
 	}
-	b.close = append(b.close, release)
+	b.close = append(b.close, lock.Release)
 	b.Chain = network.Name
 	b.Journal, err = openJournal(b.Folder, c.OnEvent)
 	return b, err
@@ -218,11 +218,11 @@ func waiting(folder string, onEvent func(Event)) bool {
 	if _, err := os.Stat(filepath.Join(folder, foundFolder)); err != nil {
 		return false
 	}
-	release, err := lockFolder(folder)
+	lock, err := node.LockFolder(folder)
 	if err != nil {
 		return false
 	}
-	defer release()
+	defer lock.Release()
 	j, err := openJournal(folder, onEvent)
 	return err == nil && len(j.Pending()) > 0
 }

@@ -118,7 +118,7 @@ func TestNodesDownAtStart(t *testing.T) {
 
 	// The folder is taken until it is closed.
 	_, err = OpenNodes(t.Context(), config)
-	var inUse *FolderInUseError
+	var inUse *node.InUseError
 	require.ErrorAs(t, err, &inUse)
 	require.Equal(t, folder, inUse.Folder)
 	require.NoError(t, b.Close())

@@ -57,6 +57,10 @@ func (osDisk) syncDir(dir string) error {
 	return err
 }
 
+// WriteFile writes a file, for its owner only, so that after a crash at any moment
+// it is as it was before or holds all of data; when it returns nil, it holds data.
+func WriteFile(name string, data []byte) error { return place(osDisk{}, name, data) }
+
 // place writes a file so that name is absent or whole, whenever the machine
 // stops, and durable when it returns.
 func place(d disk, name string, data []byte) error {

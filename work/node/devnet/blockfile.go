@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
+
+	"github.com/touchstone-btc/touchstone/work/node"
 )
 
 // blockFile is blocks.dat, open for appending: every accepted block from height 1
@@ -29,7 +31,7 @@ func openBlockFile(path string, genesis *chainhash.Hash) (*blockFile, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		start := fileStart(genesis)
-		if err := writeFile(path, start[:]); err != nil {
+		if err := node.WriteFile(path, start[:]); err != nil {
 			return nil, fmt.Errorf("creating block file %s: %w", path, err)
 		}
 		f, err = os.OpenFile(path, os.O_RDWR, 0)
@@ -102,7 +104,7 @@ func (b *blockFile) cut(end int64, notice func(string)) error {
 		return fmt.Errorf("reading block file: %w", err)
 	}
 	aside := filepath.Join(filepath.Dir(b.path), fmt.Sprintf("blocks.torn-%d", b.size))
-	if err := writeFile(aside, rest); err != nil {
+	if err := node.WriteFile(aside, rest); err != nil {
 		return fmt.Errorf("putting the unfinished end of %s aside: %w", b.path, err)
 	}
 	if err := b.truncate(); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 
@@ -27,7 +26,7 @@ var ErrClosed = errors.New("the embedded chain is closed")
 type Chain struct {
 	options Options
 	batch   int32 // replayBatch but in tests
-	lock    *folderLock
+	lock    *node.FolderLock
 	payout  payout
 	clock   *clock
 
@@ -57,7 +56,7 @@ type tip struct {
 
 // Open opens the chain in the folder dir, or begins one there, creating the folder
 // for its owner only. It takes the folder for itself: if it is taken the error is
-// an *InUseError. A file that was damaged gives a *DamagedError. What a crash left
+// a *node.InUseError. A file that was damaged gives a *DamagedError. What a crash left
 // behind is repaired, and told to Options.Notice.
 func Open(dir string, o Options) (*Chain, error) { return open(dir, o, replayBatch) }
 
@@ -67,10 +66,7 @@ func open(dir string, o Options, batch int32) (*Chain, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("creating data folder: %w", err)
-	}
-	lock, err := lockFolder(dir)
+	lock, err := node.LockFolder(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +127,7 @@ func (c *Chain) shut() error {
 	if c.blocks != nil {
 		errs = append(errs, c.blocks.close())
 	}
-	errs = append(errs, c.lock.release())
+	errs = append(errs, c.lock.Release())
 	return errors.Join(errs...)
 }
 

@@ -19,6 +19,8 @@ import (
 	"github.com/btcsuite/btcd/address/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/stretchr/testify/require"
+
+	"github.com/touchstone-btc/touchstone/work/node"
 )
 
 // childFolder names, in the environment, the folder in which this test binary is
@@ -128,7 +130,7 @@ func TestInUse(t *testing.T) {
 
 	// From this process.
 	_, err := Open(dir, easyOptions(nil))
-	var inUse *InUseError
+	var inUse *node.InUseError
 	require.ErrorAs(t, err, &inUse)
 	require.Equal(t, os.Getpid(), inUse.PID)
 
@@ -139,7 +141,7 @@ func TestInUse(t *testing.T) {
 		fmt.Fprintln(&out, lines.Text())
 	}
 	require.NoError(t, cmd.Wait())
-	want := fmt.Sprintf("data folder %s is in use by another touchstone (pid %d); stop that one or choose another data folder", dir, os.Getpid())
+	want := fmt.Sprintf("data folder %s is in use by another touchstone (process %d)", dir, os.Getpid())
 	require.Contains(t, out.String(), want)
 
 	mineBlocks(t, c, 1) // undisturbed

@@ -12,6 +12,8 @@ import (
 	"github.com/btcsuite/btcd/btcutil/v2"
 	"github.com/btcsuite/btcd/chaincfg/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
+
+	"github.com/touchstone-btc/touchstone/work/node"
 )
 
 // payout is where the rewards of a data folder's blocks go.
@@ -69,7 +71,7 @@ func makeKey(path string, params *chaincfg.Params) (*btcutil.WIF, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a payout key: %w", err)
 	}
-	if err := writeFile(path, []byte(wif.String()+"\n")); err != nil {
+	if err := node.WriteFile(path, []byte(wif.String()+"\n")); err != nil {
 		return nil, fmt.Errorf("writing payout key %s: %w", path, err)
 	}
 	return wif, nil
