@@ -50,7 +50,7 @@ func TestInterruptUnreadOutput(t *testing.T) {
 			}
 		}
 	}))
-	cmd := exec.Command("touchstone", "verify", "header", "nosuch", "-")
+	cmd := exec.Command("touchstone", "verify", "header", "--json", "nosuch", "-") // a summary at least
 	cmd.Stdin = newHeaderStream(1000, true)
 	cmd.Stdout = w
 	log, err := cmd.StderrPipe()
