@@ -83,11 +83,9 @@ func startBtcd(t testing.TB, network string) *btcd {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 
-	// btcd makes this folder even where it is told to use others. Remove
-	// takes it away again only if it is empty.
-	if home := btcutil.AppDataDir("btcd", false); !exists(home) {
-		t.Cleanup(func() { _ = os.Remove(home) })
-	}
+	// Btcd makes this folder even where it is told to use others. Remove takes
+	// it away again only if it is empty.
+	t.Cleanup(func() { _ = os.Remove(btcutil.AppDataDir("btcd", false)) })
 	b := &btcd{t: t, network: network, dir: t.TempDir(), port: port, wallet: newWallet(t, network)}
 	b.Start()
 	t.Cleanup(func() {
@@ -97,11 +95,6 @@ func startBtcd(t testing.TB, network string) *btcd {
 		}
 	})
 	return b
-}
-
-func exists(name string) bool {
-	_, err := os.Stat(name)
-	return err == nil
 }
 
 // Start starts the node, the first time or again, and returns when it answers.
