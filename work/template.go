@@ -29,7 +29,7 @@ type Template struct {
 	CoinbaseTxn *TemplateTransaction
 	// CoinbaseValue is what the coinbase may spend, in satoshi; -1 if only CoinbaseTxn says it.
 	CoinbaseValue int64
-	// CoinbaseAux are byte strings for the coinbase's scriptSig.
+	// CoinbaseAux are byte strings for the coinbase's scriptSig, sorted by name.
 	CoinbaseAux []CoinbaseAux
 	// WorkID must go back with the block, if not empty.
 	WorkID string

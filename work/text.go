@@ -1,6 +1,9 @@
 package work
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // maxQuoted bounds how much of a refused value an error repeats: enough to
 // recognise it, not enough to flood a log.
@@ -13,6 +16,17 @@ func quote(s string) string {
 	}
 	return strconv.Quote(s)
 }
+
+// quoteOdd returns s as it is if it is short and plain ASCII.
+func quoteOdd(s string) string {
+	if len(s) > maxQuoted || strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
+		return quote(s)
+	}
+	return s
+}
+
+// quoteBytes is quote for bytes, without copying megabytes to show eighty.
+func quoteBytes(b []byte) string { return quote(string(b[:min(len(b), maxQuoted+1)])) }
 
 // parseHex32 reads exactly eight hex digits in either case. Unlike strconv it
 // accepts no sign, underscore or prefix, so that each value has one length.
