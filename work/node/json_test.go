@@ -1,89 +1,49 @@
 package node
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 )
 
-var jsonObjects = []string{
-	`{}`, ` { } `, "\t{\"a\" : 1 ,\r\n\"b\":[ ]}\n", `{"a":{"b":{"c":[1,[2,{}]]}}}`,
-	`{"a":"\"\\\/\b\f\n\r\t\u00e9\uD83D\uDE00","b":null,"c":true,"d":false}`,
-	`{"a":-0.5e+10,"b":0,"c":-1,"d":1E5,"e":0.0e-0}`, `{"":""}`, "{\"\xff\":\"\xfe\"}",
-	``, ` `, `{`, `[`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":1,}`, `{,}`, `{"a":1}}`, `{}{}`, `{"a":01}`,
-	`{"a":+1}`, `{"a":1.}`, `{"a":.1}`, `{"a":1e}`, `{"a":-}`, `{"a":"`, `{"a":"\`, `{"a":"\u12`, `{"a":"\u12G4"}`,
-	`{"a":"\x"}`, "{\"a\":\"\n\"}", `{"a":nul}`, `{"a":nulL}`, `{"a":tru`, `{a:1}`, `{'a':1}`, `{"a" 1}`, `{"a":1 "b":2}`,
-	`{"a":[1,]}`, `{"a":[,1]}`, `{"a":[1 2]}`, `{"a":[}]`, `[]`, `"a"`, `1`, `null`, `<html>`, "\xef\xbb\xbf{}", `{"a":NaN}`,
-	"{\"a\":1}\x00", "{\"a\":\u00a01}",
-}
-
-func FuzzJSONObject(f *testing.F) {
-	for _, s := range jsonObjects {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) { agreeWithEncodingJSON(t, text) })
-}
-
-func TestJSONObject(t *testing.T) {
-	for _, s := range jsonObjects {
-		agreeWithEncodingJSON(t, []byte(s))
-	}
-}
-
-// agreeWithEncodingJSON holds the scanner against the standard library's.
-func agreeWithEncodingJSON(t *testing.T, text []byte) {
-	t.Helper()
-	was := bytes.Clone(text)
-	values := map[string]string{}
-	err := jsonObject(text, func(name string, value []byte) error {
-		values[name] = string(value)
-		return nil
-	})
-	require.Equal(t, was, text)
-	if err != nil {
-		s := err.Error()
-		if strings.Contains(s, "twice") || strings.Contains(s, "deeper") {
-			return
-		}
-		var want map[string]json.RawMessage
-		require.False(t, json.Unmarshal(text, &want) == nil && want != nil, "%q refused: %v", text, err)
-		return
-	}
-	var want map[string]json.RawMessage
-	require.NoError(t, json.Unmarshal(text, &want), "%q accepted", text)
-	require.Len(t, values, len(want), "%q", text)
-	for name, value := range want {
-		require.Equal(t, string(value), values[name], "%q", text)
-	}
-}
-
 // A dropped connection must be told from nonsense, wherever it drops.
-func TestJSONCutShort(t *testing.T) {
-	const text = `{"result":{"a":[1,-2.5e+3,"x\u00e9\n",true,false,null],"b":{}},"error":null,"id":7}`
+func TestDecodeObjectCutShort(t *testing.T) {
+	const text = `{"result":{"a":[1,-2.5e+3,"x\u00e9\n\ud834\udd1e☃𝄞",true,false,null],"b":{}},"error":null,"id":7}`
+	var v struct{}
+	require.NoError(t, decodeObject([]byte(text), &v))
 	for n := range len(text) {
-		err := jsonObject([]byte(text[:n]), func(string, []byte) error { return nil })
-		require.ErrorIs(t, err, errShort, text[:n])
+		require.ErrorIs(t, decodeObject([]byte(text[:n]), &v), errShort, text[:n])
 	}
+	require.ErrorIs(t, decodeObject([]byte(" \r\n\t"), &v), errShort)
 }
 
-func TestJSONLimits(t *testing.T) {
-	nested := func(n int) []byte {
-		return []byte(`{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}`)
+func TestDecodeObjectRefuses(t *testing.T) {
+	for _, c := range []struct{ text, err string }{
+		{`[]`, "JSON object expected, found"},
+		{`null`, "JSON object expected, found"},
+		{`<html>`, "JSON object expected, found"},
+		{"\xef\xbb\xbf{}", "JSON object expected, found"},
+		{`{}{}`, "after top-level value"},
+		{"{}\x00", "after top-level value"},
+		{`{"a":1,}`, "invalid character"},
+		{`{"a":nulL}`, "invalid character"},
+		{`{"a":01}`, "invalid character"},
+		{"{\"a\":\"\xff\"}", "invalid UTF-8"},
+		{`{"a":1,"\u0061":2}`, "duplicate object member name"},
+		{`{"b":{"a":1,"a":2}}`, "duplicate object member name"},
+		{strings.Repeat(`{"a":`, 1<<20), "exceeded max depth"},
+	} {
+		var v struct{ A jsontext.Value }
+		err := decodeObject([]byte(c.text), &v)
+		require.ErrorContains(t, err, c.err, c.text[:min(len(c.text), 40)])
+		require.NotErrorIs(t, err, errShort)
+		require.NotContains(t, err.Error(), "jsontext")
 	}
-	ignore := func(string, []byte) error { return nil }
-	require.NoError(t, jsonObject(nested(maxDepth-1), ignore))
-	require.ErrorContains(t, jsonObject(nested(maxDepth), ignore), "nested deeper")
-	require.ErrorContains(t, jsonObject([]byte(strings.Repeat(`{"a":`, 1<<20)), ignore), "nested deeper")
-	require.ErrorContains(t, jsonObject([]byte(`{"a":1,"\u0061":2}`), ignore), "twice")
-	require.NoError(t, jsonObject([]byte(`{"b":{"a":1,"a":2}}`), ignore), "only the object asked about is held to it")
-	stop := fmt.Errorf("stop")
-	require.ErrorIs(t, jsonObject([]byte(`{"a":1}`), func(string, []byte) error { return stop }), stop)
 }
 
 // Templates as nodes really gave them.

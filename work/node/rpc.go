@@ -1,12 +1,12 @@
 package node
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/btcsuite/btcd/btcjson"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // JSON-RPC error codes that make a difference here, the same in bitcoind and
@@ -40,51 +40,47 @@ func encodeRequest(id uint64, method string, params []any) ([]byte, error) {
 }
 
 // decodeResponse takes apart the response to request id. result is the JSON text
-// of the result, "null" included, and shares memory with body; fault is the
-// node's error. err means that body is not a response to this request; it is
-// errShort where body is only the beginning of one.
+// of the result as it came, "null" included; fault is the node's error. err
+// means that body is not a response to this request; it is errShort where body
+// is only the beginning of one.
 //
 // JSON-RPC 1.0 wants result, error and id always; 2.0, which later versions of
 // bitcoind speak when asked, leaves out one of the first two. Both are taken.
 func decodeResponse(body []byte, id uint64) (result []byte, fault *btcjson.RPCError, err error) {
-	var rawID, rawError []byte
-	err = jsonObject(body, func(name string, value []byte) error {
-		switch name {
-		case "result":
-			result = value
-		case "error":
-			rawError = value
-		case "id":
-			rawID = value
-		}
-		return nil
-	})
-	if err != nil {
+	var answer struct {
+		Result jsontext.Value `json:"result"`
+		Error  jsontext.Value `json:"error"`
+		ID     jsontext.Value `json:"id"`
+	}
+	if err := decodeObject(body, &answer); err != nil {
 		return nil, nil, err
 	}
-	if rawError != nil && !bytes.Equal(rawError, []byte("null")) {
-		if fault, err = decodeFault(rawError); err != nil {
+	if given(answer.Error) {
+		if fault, err = decodeFault(answer.Error); err != nil {
 			return nil, nil, err
 		}
-		if result != nil && !bytes.Equal(result, []byte("null")) {
+		if given(answer.Result) {
 			return nil, nil, errors.New("both a result and an error")
 		}
 		// A node that could not read the request cannot know its id.
-		if rawID == nil || bytes.Equal(rawID, []byte("null")) {
+		if !given(answer.ID) {
 			return nil, fault, nil
 		}
 	}
-	if want := fmt.Sprint(id); string(rawID) != want {
-		return nil, nil, fmt.Errorf("answer to request id %s, not %s", excerpt(rawID), want)
+	if want := fmt.Sprint(id); string(answer.ID) != want {
+		return nil, nil, fmt.Errorf("answer to request id %s, not %s", excerpt(answer.ID), want)
 	}
 	if fault != nil {
 		return nil, fault, nil
 	}
-	if result == nil {
+	if answer.Result == nil {
 		return nil, nil, errors.New("neither a result nor an error")
 	}
-	return result, nil, nil
+	return answer.Result, nil, nil
 }
+
+// given reports whether a member is there and not null.
+func given(member jsontext.Value) bool { return member != nil && member.Kind() != 'n' }
 
 func decodeFault(raw []byte) (*btcjson.RPCError, error) {
 	var fault struct {

@@ -35,7 +35,7 @@ func TestDecodeResponse(t *testing.T) {
 		{body: `{"id":7}`, err: "neither"},
 		{body: `{"error":null,"id":7}`, err: "neither"},
 		{body: `{"Result":1,"error":null,"id":7}`, err: "neither"},
-		{body: `{"result":1,"result":2,"error":null,"id":7}`, err: "twice"},
+		{body: `{"result":1,"result":2,"error":null,"id":7}`, err: "duplicate object member name"},
 		{body: `{"result":null,"error":"bad","id":7}`, err: "without code and message"},
 		{body: `{"result":null,"error":{},"id":7}`, err: "without code and message"},
 		{body: `{"result":null,"error":{"code":0,"message":"x"},"id":7}`, err: "code 0"},
@@ -43,7 +43,7 @@ func TestDecodeResponse(t *testing.T) {
 		{body: `{"result":null,"error":{"code":99999999999,"message":"x"},"id":7}`, err: "99999999999"},
 		{body: `[{"result":1,"error":null,"id":7}]`, err: "JSON object expected"},
 		{body: ``, err: "ends in the middle"},
-		{body: `{"result":1,"error":null,"id":7}{}`, err: "end of the answer"},
+		{body: `{"result":1,"error":null,"id":7}{}`, err: "after top-level value"},
 	} {
 		result, fault, err := decodeResponse([]byte(c.body), 7)
 		if c.err != "" {

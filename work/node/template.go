@@ -3,7 +3,6 @@ package node
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/btcsuite/btcd/btcjson"
 	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
@@ -38,27 +39,23 @@ type poll struct {
 
 // readPoll reads a template, which must be one JSON object.
 func readPoll(template []byte) (p poll, err error) {
-	err = jsonObject(template, func(name string, value []byte) error {
-		switch name {
-		case "longpollid":
-			if json.Unmarshal(value, &p.id) != nil || p.id == "" || len(p.id) > maxPollID {
-				return fmt.Errorf("longpollid %s is not a string of 1 to %d bytes", excerpt(value), maxPollID)
-			}
-		case "previousblockhash":
-			err := json.Unmarshal(value, &p.prev)
-			if err == nil {
-				err = checkHash(p.prev)
-			}
-			if err != nil {
-				return fmt.Errorf("previousblockhash %s is not 64 hex digits", excerpt(value))
-			}
-		}
-		return nil
-	})
-	if err == nil && p.prev == "" {
-		err = errors.New("no previousblockhash: not a template")
+	var members struct {
+		ID   jsontext.Value `json:"longpollid"`
+		Prev jsontext.Value `json:"previousblockhash"`
 	}
-	return p, err
+	if err := decodeObject(template, &members); err != nil {
+		return poll{}, err
+	}
+	if members.Prev == nil {
+		return poll{}, errors.New("no previousblockhash: not a template")
+	}
+	if json.Unmarshal(members.Prev, &p.prev) != nil || checkHash(p.prev) != nil {
+		return poll{}, fmt.Errorf("previousblockhash %s is not 64 hex digits", excerpt(members.Prev))
+	}
+	if members.ID != nil && (json.Unmarshal(members.ID, &p.id) != nil || p.id == "" || len(p.id) > maxPollID) {
+		return poll{}, fmt.Errorf("longpollid %s is not a string of 1 to %d bytes", excerpt(members.ID), maxPollID)
+	}
+	return p, nil
 }
 
 func checkHash(s string) error {
