@@ -1,6 +1,7 @@
 package testvectors
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding"
 	"encoding/binary"
@@ -93,7 +94,7 @@ func TestNonces(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, wins[true], 30)
 	require.GreaterOrEqual(t, wins[false], 40)
-	byNonce := func(a, b Nonce) int { return int(int64(a.Nonce) - int64(b.Nonce)) }
+	byNonce := func(a, b Nonce) int { return cmp.Compare(a.Nonce, b.Nonce) }
 	require.Less(t, slices.MinFunc(all, byNonce).Nonce, uint32(0x1000))
 	require.Greater(t, slices.MaxFunc(all, byNonce).Nonce, uint32(0xfffe0000))
 	// The benchmark headers lie in all sixteen parts of the range, read as the

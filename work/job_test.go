@@ -253,7 +253,7 @@ func TestNoMinTime(t *testing.T) {
 func TestCoinbaseOptionsRefused(t *testing.T) {
 	ok := []byte{0x51}
 	rest := []work.Payout{{Script: ok, Value: work.Remainder}}
-	const value = 5000000000
+	const value int64 = 5_000_000_000
 	for _, test := range []struct {
 		name, says string
 		o          work.CoinbaseOptions

@@ -74,7 +74,7 @@ func TestParseTemplateFields(t *testing.T) {
 	target, _, _ := template.Bits.Target()
 	require.Equal(t, target, template.Target)
 
-	late := parse(t, edit(t, templateRegtest505, map[string]any{"curtime": math.MaxUint32 - 5, "maxtimeoff": 6}))
+	late := parse(t, edit(t, templateRegtest505, map[string]any{"curtime": uint32(math.MaxUint32 - 5), "maxtimeoff": 6}))
 	require.Equal(t, uint32(math.MaxUint32), late.MaxTime)
 }
 
@@ -130,7 +130,7 @@ func TestParseTemplateRefuses(t *testing.T) {
 		{"given twice", raw(`"height": 505`, `"height": 505, "height": 505`), "height: given twice"},
 		{"given twice with an escape", raw(`"height": 505`, `"height": 505, "heigh\u0074": 505`), "height: given twice"},
 		{"version as text", replace("version", "536870912"), `version "536870912": want a whole number`},
-		{"version too large", replace("version", 1<<31), "version 2147483648: want a whole number from -2147483648 to 2147483647"},
+		{"version too large", replace("version", int64(1<<31)), "version 2147483648: want a whole number from -2147483648 to 2147483647"},
 		{"fraction", replace("height", json.Number("505.5")), "height 505.5: want a whole number"},
 		{"exponent", replace("height", json.Number("5e2")), "height 5e2: want a whole number"},
 		{"height 0", replace("height", 0), "height 0: want"},
@@ -140,8 +140,8 @@ func TestParseTemplateRefuses(t *testing.T) {
 		{"leading zero", raw(`"vbrequired": 0`, `"vbrequired": 00`), "JSON byte"},
 		{"bare minus", raw(`"height": 505`, `"height": -`), "height: invalid character ',' in number (expecting digit)"},
 		{"negative value", replace("coinbasevalue", -1), "coinbasevalue -1: want"},
-		{"more than all money", replace("coinbasevalue", work.MaxMoney+1), "coinbasevalue 2100000000000001"},
-		{"time after 2106", replace("curtime", 1<<32), "curtime 4294967296: want"},
+		{"more than all money", replace("coinbasevalue", int64(work.MaxMoney+1)), "coinbasevalue 2100000000000001"},
+		{"time after 2106", replace("curtime", int64(1<<32)), "curtime 4294967296: want"},
 		{"short hash", replace("previousblockhash", "00"), `previousblockhash "00": 2 hex digits: want 64`},
 		{"odd hash", replace("previousblockhash", strings.Repeat("0", 63)), "63 hex digits: want 64"},
 		{"no hex", replace("previousblockhash", strings.Repeat("g", 64)), "want hex digits only"},

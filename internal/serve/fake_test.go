@@ -85,7 +85,7 @@ func (f *fakeNode) template() map[string]any {
 		"previousblockhash": tip.String(),
 		"transactions":      []any{},
 		"coinbaseaux":       map[string]string{},
-		"coinbasevalue":     5_000_000_000,
+		"coinbasevalue":     int64(5_000_000_000),
 		"longpollid":        tip.String(),
 		"target":            target.String(),
 		"mintime":           1_296_688_603,
