@@ -111,8 +111,10 @@ func (f *fakeNode) Submit(_ context.Context, block []byte) (node.Answer, error) 
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.submits = append(f.submits, block)
+	a := node.Answer{Final: true, Accepted: true}
 	if f.answer != nil {
-		a, err := f.answer(len(f.submits), block)
+		var err error
+		a, err = f.answer(len(f.submits), block)
 		if err != nil || !a.Final || !a.Accepted {
 			return a, err
 		}
@@ -128,7 +130,7 @@ func (f *fakeNode) Submit(_ context.Context, block []byte) (node.Answer, error) 
 	}
 	f.accepted = append(f.accepted, report)
 	f.move(report.Hash)
-	return node.Answer{Final: true, Accepted: true}, nil
+	return a, nil
 }
 
 // move makes hash the tip; the caller holds mu.

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -137,6 +138,9 @@ func (s *Solo) submitted(e node.SubmitEvent) {
 			s.accepted++
 		}
 		s.config.OnEvent(BlockAccepted{e.Hash, b.height, e.Answer.Reason, e.Answer.Text, b.resent, s.accepted})
+		if e.Answer.Dispute != "" {
+			s.config.OnEvent(Notice{fmt.Sprintf("the nodes disagree on block %s: %s", e.Hash, e.Answer.Dispute)})
+		}
 		if s.config.Blocks > 0 && s.accepted >= s.config.Blocks {
 			s.stopOnce()
 			return

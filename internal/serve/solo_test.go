@@ -84,6 +84,19 @@ func TestSoloSpares(t *testing.T) {
 	})
 }
 
+// Nodes that disagree on a block are told of, though it counts as accepted.
+func TestSoloDispute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, r := newFakeNode(easyBits), &recorder{}
+		f.answer = func(int, []byte) (node.Answer, error) {
+			return node.Answer{Final: true, Accepted: true, Dispute: "accepted by a, refused by b (rejected: no)"}, nil
+		}
+		require.NoError(t, <-run(t, t.Context(), SoloConfig{Backend: backend(t, f, t.TempDir()), Threads: 1, Blocks: 1, OnEvent: r.on}))
+		hash := eventsOf[BlockAccepted](r)[0].Hash.String()
+		require.Equal(t, []Notice{{"the nodes disagree on block " + hash + ": accepted by a, refused by b (rejected: no)"}}, eventsOf[Notice](r))
+	})
+}
+
 // A block that is found while no node answers is on disk, and another process
 // sends it.
 func TestSoloSendsAgain(t *testing.T) {

@@ -21,6 +21,8 @@ type Answer struct {
 	Reason string `json:"reason,omitempty"`
 	// Text is Reason in plain words, with the node's own where it gave more.
 	Text string `json:"text"`
+	// Dispute says which nodes refused a block that another accepted.
+	Dispute string `json:"dispute,omitempty"`
 }
 
 // reasons are the words that nodes give, in plain words.

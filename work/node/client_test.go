@@ -575,22 +575,22 @@ func TestSubmit(t *testing.T) {
 		hcode  int
 		want   Answer
 	}{
-		"accepted":                {"null", 0, inChain, 0, Answer{true, true, "", "the node accepted the block"}},
-		"accepted, lost the race": {"null", 0, outside, 0, Answer{true, true, "", "the node accepted the block, but another one is the tip"}},
-		"accepted, btcd, lost":    {"null", 0, "Failed to obtain block height", -32603, Answer{true, true, "", "the node accepted the block, but another one is the tip"}},
-		"orphan in btcd":          {"null", 0, "Block not found", -5, Answer{false, false, "prev-blk-not-found", "the node does not know the block's parent yet"}},
-		"accepted, unconfirmed":   {"null", 0, "x", -28, Answer{true, true, "", "the node accepted the block"}},
-		"accepted, odd header":    {"null", 0, "[]", 0, Answer{true, true, "", "the node accepted the block"}},
-		"duplicate":               {`"duplicate"`, 0, inChain, 0, Answer{true, true, "duplicate", "the node already has the block"}},
-		"duplicate outside":       {`"duplicate"`, 0, outside, 0, Answer{true, false, "duplicate-inconclusive", "the node already has the block, but not in its best chain"}},
-		"invalid before, btcd":    {`"rejected: already have block 00"`, 0, "Failed to obtain block height", -32603, Answer{true, false, "duplicate-inconclusive", "the node already has the block, but not in its best chain"}},
-		"orphan again, btcd":      {`"rejected: already have block (orphan) 00"`, 0, "", 0, Answer{false, false, "prev-blk-not-found", "the node does not know the block's parent yet: already have block (orphan) 00"}},
-		"duplicate-invalid":       {`"duplicate-invalid"`, 0, "", 0, Answer{true, false, "duplicate-invalid", "the node already has the block and found it invalid"}},
-		"inconclusive":            {`"inconclusive"`, 0, "", 0, Answer{false, true, "inconclusive", "the node keeps the block without having judged it; it may not be on the best chain"}},
-		"high-hash":               {`"high-hash"`, 0, "", 0, Answer{true, false, "high-hash", "the block's hash is above its target"}},
-		"unknown word":            {`"bad-thing"`, 0, "", 0, Answer{true, false, "bad-thing", "the node rejected the block"}},
-		"undecodable":             {"Block decode failed", -22, "", 0, Answer{true, false, "rejected", "the node rejected the block: Block decode failed"}},
-		"already there":           {"x", -27, inChain, 0, Answer{true, true, "duplicate", "the node already has the block"}},
+		"accepted":                {"null", 0, inChain, 0, Answer{Final: true, Accepted: true, Text: "the node accepted the block"}},
+		"accepted, lost the race": {"null", 0, outside, 0, Answer{Final: true, Accepted: true, Text: "the node accepted the block, but another one is the tip"}},
+		"accepted, btcd, lost":    {"null", 0, "Failed to obtain block height", -32603, Answer{Final: true, Accepted: true, Text: "the node accepted the block, but another one is the tip"}},
+		"orphan in btcd":          {"null", 0, "Block not found", -5, Answer{Reason: "prev-blk-not-found", Text: "the node does not know the block's parent yet"}},
+		"accepted, unconfirmed":   {"null", 0, "x", -28, Answer{Final: true, Accepted: true, Text: "the node accepted the block"}},
+		"accepted, odd header":    {"null", 0, "[]", 0, Answer{Final: true, Accepted: true, Text: "the node accepted the block"}},
+		"duplicate":               {`"duplicate"`, 0, inChain, 0, Answer{Final: true, Accepted: true, Reason: "duplicate", Text: "the node already has the block"}},
+		"duplicate outside":       {`"duplicate"`, 0, outside, 0, Answer{Final: true, Reason: "duplicate-inconclusive", Text: "the node already has the block, but not in its best chain"}},
+		"invalid before, btcd":    {`"rejected: already have block 00"`, 0, "Failed to obtain block height", -32603, Answer{Final: true, Reason: "duplicate-inconclusive", Text: "the node already has the block, but not in its best chain"}},
+		"orphan again, btcd":      {`"rejected: already have block (orphan) 00"`, 0, "", 0, Answer{Reason: "prev-blk-not-found", Text: "the node does not know the block's parent yet: already have block (orphan) 00"}},
+		"duplicate-invalid":       {`"duplicate-invalid"`, 0, "", 0, Answer{Final: true, Reason: "duplicate-invalid", Text: "the node already has the block and found it invalid"}},
+		"inconclusive":            {`"inconclusive"`, 0, "", 0, Answer{Accepted: true, Reason: "inconclusive", Text: "the node keeps the block without having judged it; it may not be on the best chain"}},
+		"high-hash":               {`"high-hash"`, 0, "", 0, Answer{Final: true, Reason: "high-hash", Text: "the block's hash is above its target"}},
+		"unknown word":            {`"bad-thing"`, 0, "", 0, Answer{Final: true, Reason: "bad-thing", Text: "the node rejected the block"}},
+		"undecodable":             {"Block decode failed", -22, "", 0, Answer{Final: true, Reason: "rejected", Text: "the node rejected the block: Block decode failed"}},
+		"already there":           {"x", -27, inChain, 0, Answer{Final: true, Accepted: true, Reason: "duplicate", Text: "the node already has the block"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := wired(t, func(call rpcCall) (string, int) {

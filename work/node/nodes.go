@@ -362,6 +362,7 @@ func (n *Nodes) Submit(ctx context.Context, block []byte) (Answer, error) {
 		best     *reply
 		errs     []error
 		missing  []string
+		refused  []string
 		accepted = func(r *reply) bool { return r.a.Final && r.a.Accepted }
 	)
 	// Each Source returns soon after inner ends, so none outlives this call.
@@ -378,6 +379,9 @@ func (n *Nodes) Submit(ctx context.Context, block []byte) (Answer, error) {
 		if best == nil || rank(r.a) > rank(best.a) {
 			best = &r
 		}
+		if r.a.Final && !r.a.Accepted {
+			refused = append(refused, fmt.Sprintf("%s (%s: %s)", r.m.name, r.a.Reason, r.a.Text))
+		}
 		if accepted(&r) {
 			stop := time.AfterFunc(submitGrace, cancel)
 			defer stop.Stop()
@@ -388,6 +392,11 @@ func (n *Nodes) Submit(ctx context.Context, block []byte) (Answer, error) {
 		return Answer{}, fmt.Errorf("submitting a block: %w", ctx.Err())
 	case best == nil:
 		return Answer{}, joinErrors(errs)
+	case accepted(best) && len(refused) > 0:
+		// Nodes that disagree on what is valid: whoever runs them must know.
+		a := best.a
+		a.Dispute = fmt.Sprintf("accepted by %s, refused by %s", best.m.name, strings.Join(refused, ", "))
+		return a, nil
 	case accepted(best) || len(missing) == 0:
 		return best.a, nil
 	}

@@ -259,8 +259,10 @@ func TestNodesSubmit(t *testing.T) {
 		answers []any
 		want    any
 	}{
-		"all accept":          {[]any{accept, accept}, accept},
-		"one accepts":         {[]any{reject, unsure, accept}, accept},
+		"all accept":  {[]any{accept, accept}, accept},
+		"one accepts": {[]any{unsure, accept, unsure}, accept},
+		"they disagree": {[]any{reject, unsure, accept}, Answer{Final: true, Accepted: true, Text: "yes",
+			Dispute: "accepted by node2, refused by node0 (high-hash: no)"}},
 		"one is down":         {[]any{errDown, accept}, accept},
 		"all reject":          {[]any{reject, reject}, reject},
 		"one may know better": {[]any{reject, errDown}, Answer{Reason: "high-hash", Text: "node0: no; no answer from node1"}},
