@@ -23,25 +23,14 @@ import (
 	"github.com/touchstone-btc/touchstone/work/node"
 )
 
-// childFolder names, in the environment, the folder in which this test binary is
-// to mine until it is killed, instead of testing.
+// childFolder names, in the environment, the folder in which TestKill, run by
+// startChild, is to mine until it is killed, instead of testing.
 const childFolder = "DEVNET_TEST_CHILD"
 
-func TestMain(m *testing.M) {
-	if os.Getenv(childFolder) != "" {
-		// A test, so that what it uses may fail it; run by name.
-		fmt.Println("child")
-	}
-	os.Exit(m.Run())
-}
-
-// TestChild is the process that TestKill kills: it prints each height once Submit
-// has accepted the block.
-func TestChild(t *testing.T) {
-	dir := os.Getenv(childFolder)
-	if dir == "" {
-		t.Skip("run by TestKill and TestInUse")
-	}
+// mineUntilKilled is the process that TestKill kills: it prints each height once
+// Submit has accepted the block.
+func mineUntilKilled(t *testing.T, dir string) {
+	fmt.Println("child")
 	// A replay in small batches leaves something in the database to be killed over;
 	// what it has not written down for minutes is lost in any case.
 	c, err := open(dir, Options{Params: easyParams()}, 5)
@@ -58,12 +47,12 @@ func TestChild(t *testing.T) {
 	}
 }
 
-// startChild runs TestChild on dir and returns what it prints, by line.
+// startChild runs mineUntilKilled on dir and returns what it prints, by line.
 func startChild(t *testing.T, dir string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	binary, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.Command(binary, "-test.run=^TestChild$", "-test.v=false")
+	cmd := exec.Command(binary, "-test.run=^TestKill$", "-test.v=false")
 	cmd.Env = append(os.Environ(), childFolder+"="+dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -89,6 +78,10 @@ func heightIn(t *testing.T, line string) (int32, bool) {
 // TestKill kills a mining process at ten random moments. The chain must open each
 // time, at a height not below the last one announced.
 func TestKill(t *testing.T) {
+	if dir := os.Getenv(childFolder); dir != "" {
+		mineUntilKilled(t, dir)
+		return
+	}
 	dir := t.TempDir()
 	announced := int32(0)
 	for round := range 10 {
