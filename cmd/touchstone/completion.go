@@ -35,7 +35,7 @@ func (c *completionCommand) run(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return usageError(cmd, "name one shell: bash, zsh, fish or powershell")
 	}
-	root, out := cmd.Root(), c.program.con.resultWriter()
+	root, out := cmd.Root(), c.program.con
 	switch args[0] {
 	case "bash":
 		return root.GenBashCompletionV2(out, true)

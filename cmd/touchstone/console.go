@@ -131,6 +131,3 @@ func (c *console) Close() error {
 	c.ClearStatus()
 	return c.Flush()
 }
-
-// resultWriter is standard output as a writer.
-func (c *console) resultWriter() io.Writer { return c }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"strconv"
 	"time"
@@ -71,6 +69,3 @@ func shorten(s string) string {
 	}
 	return strconv.Quote(s[:most]) + "…"
 }
-
-// isEnd reports whether err is the regular end of a stream.
-func isEnd(err error) bool { return errors.Is(err, io.EOF) }

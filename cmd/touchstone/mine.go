@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -300,11 +299,3 @@ func (f *maskFlag) Set(s string) error {
 
 func (f *maskFlag) String() string { return fmt.Sprintf("%08x", uint32(*f)) }
 func (f *maskFlag) Type() string   { return "mask" }
-
-// How often status is told: often enough to be drawn smoothly on a terminal,
-// rarely where it makes a log longer.
-const (
-	drawnStatus  = statusInterval
-	loggedStatus = 30 * time.Second
-	jsonStatus   = 10 * time.Second
-)

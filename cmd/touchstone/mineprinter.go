@@ -22,6 +22,14 @@ type minePrinter struct {
 	status   time.Time // of the last Status in JSON on a terminal
 }
 
+// How often status is told: often enough to be drawn smoothly on a terminal,
+// rarely where it makes a log longer.
+const (
+	drawnStatus  = statusInterval
+	loggedStatus = 30 * time.Second
+	jsonStatus   = 10 * time.Second
+)
+
 // statusEvery is how often a Status is wanted.
 func (m *minePrinter) statusEvery() time.Duration {
 	switch {

@@ -82,7 +82,7 @@ func (p *program) rootCommand() *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	setUsage(root, rootUsage)
-	root.SetOut(p.con.resultWriter())
+	root.SetOut(p.con)
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/spf13/cobra"
@@ -98,7 +99,7 @@ func (v *verifyHeaderCommand) argument(ctx context.Context, arg string, total *t
 		}
 		switch {
 		case err == nil && ctx.Err() == nil:
-		case isEnd(err) || ctx.Err() != nil:
+		case err == io.EOF || ctx.Err() != nil:
 			return nil
 		default:
 			return fmt.Errorf("standard input: %w", err)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -278,7 +279,7 @@ func FuzzHeaderReader(f *testing.F) {
 			n, err := r.Read(part[:])
 			require.LessOrEqual(t, n, len(part))
 			if err != nil {
-				require.Equal(t, err == io.EOF, isEnd(err))
+				require.Equal(t, err == io.EOF, errors.Is(err, io.EOF))
 				break
 			}
 			require.Equal(t, len(part), n)
