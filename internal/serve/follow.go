@@ -18,12 +18,10 @@ type offer struct {
 	longPollID string
 }
 
-// errSource marks errors of the source, as against those of what it sent.
-var errSource = errors.New("no answer from the source")
-
+// sourceError is an error of the source, as against one of what it sent.
 type sourceError struct{ error }
 
-func (e sourceError) Unwrap() []error { return []error{errSource, e.error} }
+func (e sourceError) Unwrap() error { return e.error }
 
 // template takes a template and makes a job of it.
 func (s *Solo) template(ctx context.Context, longPollID string) (*offer, error) {
@@ -114,7 +112,7 @@ func (s *Solo) follow(ctx context.Context, next *offer) {
 				next = nil
 			}
 			longPollID = ""
-		case errors.Is(err, errSource) && len(s.config.Backend.Nodes) > 0:
+		case errors.As(err, new(sourceError)) && len(s.config.Backend.Nodes) > 0:
 			// Nodes has told of it, and takes the time that each node needs.
 			longPollID = ""
 		default:
