@@ -30,10 +30,9 @@ func AllBits() []Bits { return slices.Clone(compactTargets()) }
 func decodeBits(d *decoder) Bits {
 	b := Bits{
 		Name: d.v.Name, Source: d.v.Source, Comment: d.v.Comment, Expect: d.v.Expect, Reason: d.v.Reason,
-		Bits:      d.word("bits"),
-		Negative:  d.flag("negative"),
-		Overflow:  d.flag("overflow"),
-		Canonical: 0,
+		Bits:     d.word("bits"),
+		Negative: d.flag("negative"),
+		Overflow: d.flag("overflow"),
 	}
 	if !b.Overflow {
 		b.Target = d.array32("target", d.required("target"))
