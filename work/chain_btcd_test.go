@@ -81,7 +81,7 @@ func (h btcdHeader) RelativeAncestorCtx(distance int32) blockchain.HeaderCtx {
 // each verdict to that of btcd's rules, which walk back through whole chains.
 // Periods are short, so that there are many.
 func TestChainAgainstBtcd(t *testing.T) {
-	for i, base := range []*Network{Mainnet, Testnet3, Testnet4, Signet, Regtest, Simnet} {
+	for i, base := range Networks() {
 		t.Run(base.Name, func(t *testing.T) {
 			for _, interval := range []int{2, 5, 12, 50} {
 				for seed := range uint64(4) {

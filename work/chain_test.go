@@ -324,7 +324,7 @@ func TestGenesisRules(t *testing.T) {
 	require.Equal(t, ReasonBadGenesis, v.Reason)
 	_, v = judgeRun(ChainRules{Network: Testnet3, StartHeight: 1}, []Header{one})
 	require.Equal(t, ReasonBadPrevBlk, v.Reason)
-	for _, n := range []*Network{Mainnet, Testnet3, Testnet4, Signet, Regtest, Simnet} {
+	for _, n := range Networks() {
 		newSynthetic(t, ChainRules{Network: n}).genesis()
 		raw := n.Params.GenesisBlock.Header.BlockHash()
 		require.Equal(t, n.Genesis, raw)

@@ -10,8 +10,7 @@ import (
 )
 
 // Network is what the rules need to know of a network. NewNetwork makes one from
-// btcd's parameters. It is not changed after
-// it is made and is safe to share.
+// btcd's parameters. It is not changed after it is made and is safe to share.
 type Network struct {
 	// Name is the name that touchstone prints and NetworkByName reads.
 	Name string
@@ -58,6 +57,11 @@ var (
 	Regtest  = mustNetwork("regtest", &chaincfg.RegressionNetParams, 0)
 	Simnet   = mustNetwork("simnet", &chaincfg.SimNetParams, 0)
 )
+
+// Networks returns the networks above, in their order. The slice is the caller's.
+func Networks() []*Network {
+	return []*Network{Mainnet, Testnet3, Testnet4, Signet, Regtest, Simnet}
+}
 
 var networkNames = map[string]*Network{
 	"mainnet": Mainnet, "main": Mainnet,
@@ -119,9 +123,9 @@ func NetworkByName(name string) (*Network, error) {
 	return nil, fmt.Errorf("network %s: want mainnet, testnet3, testnet4, signet, regtest or simnet", quote(name))
 }
 
-// ByChain returns the network of a node that answers getblockchaininfo with
-// chain: Bitcoin Core says main and test, btcd mainnet and testnet3.
-func ByChain(chain string) (*Network, error) {
+// NetworkByChain returns the network of a node that answers getblockchaininfo
+// with chain: Bitcoin Core says main and test, btcd mainnet and testnet3.
+func NetworkByChain(chain string) (*Network, error) {
 	if n, ok := networkNames[chain]; ok {
 		return n, nil
 	}

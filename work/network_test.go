@@ -57,14 +57,14 @@ func TestNetworkNames(t *testing.T) {
 		n, err := NetworkByName(name)
 		require.NoError(t, err)
 		require.Same(t, want, n)
-		n, err = ByChain(name)
+		n, err = NetworkByChain(name)
 		require.NoError(t, err)
 		require.Same(t, want, n)
 	}
 	for _, name := range []string{"", "bitcoin", "mainnet ", "testnet5", "Mainnet"} {
 		_, err := NetworkByName(name)
 		require.ErrorContains(t, err, quote(name))
-		_, err = ByChain(name)
+		_, err = NetworkByChain(name)
 		require.ErrorContains(t, err, quote(name))
 	}
 }

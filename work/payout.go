@@ -58,7 +58,7 @@ func decodeAddress(addr string, n *Network) (address.Address, error) {
 
 // addressNetworks returns the names of the networks but n of which addr is an address.
 func addressNetworks(addr string, n *Network) (names []string) {
-	for _, other := range []*Network{Mainnet, Testnet3, Testnet4, Signet, Regtest, Simnet} {
+	for _, other := range Networks() {
 		if other == n {
 			continue
 		}

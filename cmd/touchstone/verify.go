@@ -69,7 +69,10 @@ func (f *networkFlag) Type() string { return "network" }
 // addTo defines --network, with completion.
 func (f *networkFlag) addTo(cmd *cobra.Command) {
 	cmd.Flags().Var(f, "network", "")
-	names := []string{"mainnet", "testnet3", "testnet4", "signet", "regtest", "simnet"}
+	var names []string
+	for _, n := range work.Networks() {
+		names = append(names, n.Name)
+	}
 	cmd.RegisterFlagCompletionFunc("network", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 }
 

@@ -137,7 +137,7 @@ func OpenNodes(ctx context.Context, c NodesConfig) (_ *Backend, err error) {
 	if err != nil {
 		return nil, err
 	}
-	network, err := work.ByChain(chain)
+	network, err := work.NetworkByChain(chain)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +198,7 @@ func firstChain(ctx context.Context, source node.Source, c NodesConfig) (string,
 // blocksWait reports whether a block for a chain that may be the address's
 // waits to be sent.
 func blocksWait(c NodesConfig) bool {
-	for _, n := range networks {
+	for _, n := range work.Networks() {
 		if _, err := work.AddressScript(c.Address, n); err != nil {
 			continue
 		}
@@ -208,9 +208,6 @@ func blocksWait(c NodesConfig) bool {
 	}
 	return false
 }
-
-// networks are those a node can be on.
-var networks = []*work.Network{work.Mainnet, work.Testnet3, work.Testnet4, work.Signet, work.Regtest, work.Simnet}
 
 // waiting reports whether the journal in a chain's folder has blocks without
 // an answer. A folder that another process holds is that one's to look after.
@@ -230,7 +227,7 @@ func waiting(folder string, onEvent func(Event)) bool {
 // checkAddress reports an address that is none on any network.
 func checkAddress(address string) error {
 	var first error
-	for _, n := range networks {
+	for _, n := range work.Networks() {
 		_, err := work.AddressScript(address, n)
 		if err == nil {
 			return nil
@@ -244,7 +241,7 @@ func checkAddress(address string) error {
 
 // addressScript is the output script of an address on a node's chain.
 func addressScript(address, chain string) ([]byte, error) {
-	n, err := work.ByChain(chain)
+	n, err := work.NetworkByChain(chain)
 	if err != nil {
 		return nil, err
 	}
