@@ -2,8 +2,10 @@ package node
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -23,6 +25,44 @@ type credentials struct {
 	mu         sync.Mutex
 	loaded     bool
 	user, pass string
+}
+
+func newCredentials(cfg *Config, inURL *url.Userinfo) (*credentials, error) {
+	user, pass := cfg.User, cfg.Password
+	if inURL != nil {
+		p, hasPass := inURL.Password()
+		if user != "" && inURL.Username() != "" && user != inURL.Username() {
+			return nil, errors.New("two RPC users, one in the node's URL; give one")
+		}
+		if hasPass && (pass != "" || cfg.PasswordFile != "") {
+			return nil, errors.New("two RPC passwords, one in the node's URL; give one")
+		}
+		if inURL.Username() != "" {
+			user = inURL.Username()
+		}
+		if hasPass {
+			pass = p
+		}
+	}
+	switch {
+	case cfg.CookieFile != "" && (user != "" || pass != "" || cfg.PasswordFile != ""):
+		return nil, fmt.Errorf("both a cookie file (%s) and an RPC user or password; give one of them", cfg.CookieFile)
+	case pass != "" && cfg.PasswordFile != "":
+		return nil, fmt.Errorf("both an RPC password and a password file (%s); give one of them", cfg.PasswordFile)
+	case cfg.CookieFile != "":
+		return cookieFile(cfg.CookieFile), nil
+	case user == "" && (pass != "" || cfg.PasswordFile != ""):
+		return nil, errors.New("an RPC password without a user; give the user too")
+	case cfg.PasswordFile != "":
+		c := passwordFile(user, cfg.PasswordFile)
+		if _, _, err := c.get(); err != nil {
+			return nil, fmt.Errorf("password file: %w", err)
+		}
+		return c, nil
+	case user != "" && pass == "":
+		return nil, fmt.Errorf("RPC user %q without a password; give a password file too", user)
+	}
+	return fixedCredentials(user, pass), nil
 }
 
 func fixedCredentials(user, pass string) *credentials {

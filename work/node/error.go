@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/btcsuite/btcd/btcjson"
 )
 
 // A Kind says how speaking to a node failed.
@@ -91,6 +93,15 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// faultText is the node's own text.
+func (e *Error) faultText() string {
+	var fault *btcjson.RPCError
+	if errors.As(e.Err, &fault) {
+		return fault.Message
+	}
+	return e.Message
+}
 
 // Temporary reports whether the same call may succeed later without anyone
 // changing a configuration.
