@@ -27,6 +27,7 @@ type credentials struct {
 	user, pass string
 }
 
+// newCredentials returns those that cfg names, of which a part may be in its URL.
 func newCredentials(cfg *Config, inURL *url.Userinfo) (*credentials, error) {
 	user, pass := cfg.User, cfg.Password
 	if inURL != nil {

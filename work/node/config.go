@@ -65,13 +65,12 @@ func parseURL(s string) (*url.URL, error) {
 		// A password with / ? or #: its beginning was taken for a port.
 		return nil, errURLEscape
 	}
-	redacted := *u
-	redacted.User = nil
 	if u.Scheme != "http" && u.Scheme != "https" || u.Opaque != "" {
-		return nil, fmt.Errorf("node URL's scheme is not http or https; give http://HOST:PORT")
+		return nil, errors.New("node URL's scheme is not http or https; give http://HOST:PORT")
 	}
 	if u.Hostname() == "" {
-		return nil, fmt.Errorf("node URL %s names no host; give http://HOST:PORT", redacted.String())
+		u.User = nil
+		return nil, fmt.Errorf("node URL %s names no host; give http://HOST:PORT", u)
 	}
 	if u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("node URL of %s has a query or fragment; give http://HOST:PORT", u.Host)

@@ -9,5 +9,6 @@
 // A [Client] speaks to one node. [Nodes] puts several Sources in order and
 // falls over between them. A [Submitter] takes found blocks through a [Journal]
 // to a [Source]. Failures to speak to a node are errors ([*Error]); what a node
-// says of a block is a value ([Answer]).
+// says of a block is a value ([Answer]). [LockFolder] and [WriteFile] keep what is
+// on disk to one process, and whole.
 package node
