@@ -1,6 +1,7 @@
 package testvectors
 
 import (
+	"encoding/binary"
 	"fmt"
 	"path"
 	"slices"
@@ -114,7 +115,7 @@ func (d *decoder) word(key string) uint32 {
 		d.fail("%s has %d bytes, want 4", key, len(b))
 		return 0
 	}
-	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+	return binary.BigEndian.Uint32(b)
 }
 
 func (d *decoder) header(s string) (h [80]byte) {

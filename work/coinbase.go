@@ -113,7 +113,7 @@ func cutCoinbase(prefix, begin, suffix []byte, o *CoinbaseOptions) (*coinbase, e
 	}
 	var tag []byte
 	if len(o.Tag) > MaxCoinbaseScript {
-		return nil, fmt.Errorf("tag %s has %d bytes: a coinbase's scriptSig has at most %d", quoteBytes(o.Tag), len(o.Tag), MaxCoinbaseScript)
+		return nil, fmt.Errorf("tag %s has %d bytes: a coinbase's scriptSig has at most %d", quote(string(o.Tag)), len(o.Tag), MaxCoinbaseScript)
 	}
 	if len(o.Tag) > 0 {
 		tag = appendPush(nil, o.Tag)

@@ -2,7 +2,6 @@ package work
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -152,17 +151,6 @@ func (b *auxHex) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%d bytes: a coinbase's scriptSig has at most %d", len(text)/2, MaxCoinbaseScript)
 	}
 	return (*hexBytes)(b).UnmarshalText(text)
-}
-
-// decodeHex fills dst from hex digits in either case.
-func decodeHex(dst, text []byte) error {
-	if len(text) != 2*len(dst) {
-		return fmt.Errorf("%d hex digits: want %d", len(text), 2*len(dst))
-	}
-	if _, err := hex.Decode(dst, text); err != nil {
-		return errors.New("want hex digits only")
-	}
-	return nil
 }
 
 // displayHash is a hash, written in display order.

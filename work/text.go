@@ -1,6 +1,10 @@
 package work
 
 import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -25,34 +29,21 @@ func quoteOdd(s string) string {
 	return s
 }
 
-// quoteBytes is quote for bytes, without copying megabytes to show eighty.
-func quoteBytes(b []byte) string { return quote(string(b[:min(len(b), maxQuoted+1)])) }
+// decodeHex fills dst from hex digits in either case.
+func decodeHex(dst, text []byte) error {
+	if len(text) != 2*len(dst) {
+		return fmt.Errorf("%d hex digits: want %d", len(text), 2*len(dst))
+	}
+	if _, err := hex.Decode(dst, text); err != nil {
+		return errors.New("want hex digits only")
+	}
+	return nil
+}
 
 // parseHex32 reads exactly eight hex digits in either case. Unlike strconv it
 // accepts no sign, underscore or prefix, so that each value has one length.
 func parseHex32(s string) (uint32, bool) {
-	if len(s) != 8 {
-		return 0, false
-	}
-	var v uint32
-	for i := range len(s) {
-		d, ok := hexDigit(s[i])
-		if !ok {
-			return 0, false
-		}
-		v = v<<4 | uint32(d)
-	}
-	return v, true
-}
-
-func hexDigit(c byte) (byte, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10, true
-	}
-	return 0, false
+	var b [4]byte
+	err := decodeHex(b[:], []byte(s))
+	return binary.BigEndian.Uint32(b[:]), err == nil
 }
