@@ -18,9 +18,9 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 )
 
-// MaxBlockSize is the longest serialized block, in bytes, that consensus allows:
+// maxBlockSize is the longest serialized block, in bytes, that consensus allows:
 // the weight limit of BIP 141 counts each byte at least once.
-const MaxBlockSize = 4_000_000
+const maxBlockSize = 4_000_000
 
 // The journal's folder:
 //
@@ -267,8 +267,8 @@ func (j *Journal) Problems() []Problem {
 // is, and added is false. After an error the block may or may not be kept. It
 // does not keep block itself.
 func (j *Journal) Add(block []byte) (hash chainhash.Hash, added bool, err error) {
-	if len(block) <= headerSize || len(block) > MaxBlockSize {
-		return hash, false, fmt.Errorf("block of %d bytes; a block has %d to %d", len(block), headerSize+1, MaxBlockSize)
+	if len(block) <= headerSize || len(block) > maxBlockSize {
+		return hash, false, fmt.Errorf("block of %d bytes; a block has %d to %d", len(block), headerSize+1, maxBlockSize)
 	}
 	hash = chainhash.DoubleHashH(block[:headerSize])
 	j.mu.Lock()
@@ -432,7 +432,7 @@ func isLowerHex(s string) bool {
 	return strings.Trim(s, "0123456789abcdef") == ""
 }
 
-func (j *Journal) read(path string) ([]byte, error) { return j.disk.read(path, MaxBlockSize) }
+func (j *Journal) read(path string) ([]byte, error) { return j.disk.read(path, maxBlockSize) }
 
 // cannotRead reports whether err is the disk's or the system's, and so says
 // nothing of the file's content.

@@ -95,12 +95,12 @@ func TestJournal(t *testing.T) {
 
 func TestJournalSize(t *testing.T) {
 	j := open(t, t.TempDir())
-	for _, n := range []int{0, 1, headerSize, MaxBlockSize + 1} {
+	for _, n := range []int{0, 1, headerSize, maxBlockSize + 1} {
 		hash, _, err := j.Add(make([]byte, n))
 		require.ErrorContains(t, err, fmt.Sprintf("block of %d bytes", n))
 		require.Zero(t, hash)
 	}
-	for _, n := range []int{headerSize + 1, MaxBlockSize} {
+	for _, n := range []int{headerSize + 1, maxBlockSize} {
 		b := make([]byte, n)
 		b[0] = byte(n)
 		hash, _, err := j.Add(b)
