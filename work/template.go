@@ -123,7 +123,7 @@ func (t *Template) merkleLeaves() []chainhash.Hash {
 	return leaves
 }
 
-// witnessCommitment returns the commitment to the template's transactions with a reserved value of zeros.
+// witnessCommitment returns the commitment to the template's transactions with this reserved value.
 func (t *Template) witnessCommitment(reserved chainhash.Hash) chainhash.Hash {
 	leaves := make([]chainhash.Hash, 1+len(t.Transactions))
 	for i := range t.Transactions {
