@@ -14,6 +14,11 @@ import (
 // allKernels names every kernel there is, on whatever machine. A new kernel is one more row.
 var allKernels = []hash.Kernel{
 	hash.Generic,
+	hash.ARM64,
+	hash.SHANI,
+	hash.AVX2,
+	hash.AVX512,
+	hash.AVX512x2,
 }
 
 // eachKernel runs test for every kernel, by name. A kernel this machine lacks is skipped aloud; [TestRequiredKernels]

@@ -23,6 +23,7 @@ type Scanner struct {
 	kernel    Kernel
 	midstates int // 0: nothing to search yet
 	generic   generic
+	assembly  assembly
 }
 
 // NewScanner returns a Scanner that uses kernel k, with nothing to search until [Scanner.Reset]. It fails if this machine
@@ -32,15 +33,25 @@ func NewScanner(k Kernel) (*Scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Scanner{kernel: resolved}, nil
+	s := &Scanner{kernel: resolved}
+	s.newAssembly()
+	return s, nil
 }
 
 // Kernel returns the kernel in use, never [Auto].
-func (s *Scanner) Kernel() Kernel { return s.kernel.Resolve() }
+func (s *Scanner) Kernel() Kernel { return s.kernel }
 
-// Slice returns the largest number of nonces that one call of [Scanner.Scan] tries. It is a constant of the kernel.
+// Slice returns the largest number of nonces that one call of [Scanner.Scan] tries with what was set by [Scanner.Reset]: a
+// constant of the kernel and the number of midstates, 0 before Reset. It bounds the time of a call to a fraction of a
+// millisecond.
 func (s *Scanner) Slice() uint64 {
-	return sliceGeneric
+	switch {
+	case s.midstates == 0:
+		return 0
+	case s.kernel == Generic:
+		return sliceGeneric
+	}
+	return s.sliceAssembly()
 }
 
 // Reset sets what is searched from now on and does the part of the work that no nonce changes. It copies its arguments
@@ -51,6 +62,7 @@ func (s *Scanner) Reset(mids []Midstate, tail *Tail) {
 	}
 	s.midstates = len(mids)
 	s.generic.reset(mids, tail)
+	s.resetAssembly()
 }
 
 // Scan tries the nonces first, first+1, … with every midstate, n nonces at most, and appends the candidates to dst: those
@@ -67,8 +79,8 @@ func (s *Scanner) Scan(dst []Candidate, mask uint32, first uint32, n uint64) (ou
 		return dst, 0
 	}
 	n = min(n, 1<<32-uint64(first), s.Slice())
-	switch s.Kernel() {
-	default: // Generic
+	if s.kernel == Generic {
 		return scanGeneric(&s.generic, s.midstates, dst, mask, first, n)
 	}
+	return s.scanAssembly(dst, mask, first, n)
 }

@@ -284,7 +284,10 @@ func TestSwitchIsImmediate(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- m.Run(ctx) }()
 
-	slice := m.searches[0].scanner.Slice() * hash.MaxMidstates
+	scanner, err := hash.NewScanner(m.Kernel()) // not one of m's, which are busy
+	require.NoError(t, err)
+	scanner.Reset(make([]hash.Midstate, hash.MaxMidstates), new(hash.Tail))
+	slice := scanner.Slice() * hash.MaxMidstates
 	for range 20 {
 		old := m.task.Load()
 		for old.hashes.Load() == 0 { // until it is being searched

@@ -1,0 +1,53 @@
+//go:build !purego
+
+package hash
+
+// assembly is what the kernels in assembly know of a search. Only what the Scanner's kernel needs is there.
+type assembly struct {
+	hits  hitWords
+	lanes *laneSearch  // AVX2, AVX512, AVX512x2
+	shani *shaniSearch // SHANI
+}
+
+func (s *Scanner) newAssembly() {
+	switch s.kernel {
+	case AVX2, AVX512, AVX512x2:
+		s.assembly.lanes = aligned[laneSearch]()
+	case SHANI:
+		s.assembly.shani = aligned[shaniSearch]()
+	}
+}
+
+func (s *Scanner) resetAssembly() {
+	switch s.kernel {
+	case AVX2, AVX512, AVX512x2:
+		s.assembly.lanes.reset(&s.generic, s.midstates, s.lanes())
+	case SHANI:
+		s.assembly.shani.reset(&s.generic, s.midstates)
+	}
+}
+
+// lanes is how many headers make a vector, which depends on the number of midstates.
+func (s *Scanner) lanes() int {
+	switch s.kernel {
+	case AVX2:
+		return max(8, s.roundedMidstates()) // sixteen are two registers
+	case SHANI:
+		return max(shaniStreams, s.roundedMidstates())
+	}
+	return 16
+}
+
+// scanVectors computes that many vectors, from the nonce first on.
+func (s *Scanner) scanVectors(hits *hitWords, mask, first uint32, vectors int) {
+	switch s.kernel {
+	case AVX2:
+		scanAVX2(hits, s.assembly.lanes, mask, first, vectors, s.roundedMidstates())
+	case AVX512:
+		scanAVX512(hits, s.assembly.lanes, mask, first, vectors, s.roundedMidstates())
+	case AVX512x2:
+		scanAVX512x2(hits, s.assembly.lanes, mask, first, vectors, s.roundedMidstates())
+	case SHANI:
+		scanSHANI(hits, s.assembly.shani, mask, first, vectors, s.roundedMidstates())
+	}
+}
