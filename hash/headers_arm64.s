@@ -568,6 +568,7 @@ four:
 	SHA256H	KW0.S4, EFGH1, ABCD1 // a to d after round 7
 	SHA256H	KW0.S4, EFGH2, ABCD2 // a to d after round 7
 	SHA256H	KW0.S4, EFGH3, ABCD3 // a to d after round 7
+	// W[4..7] + σ0(W[5..8]) is W[4..7]: σ0(0) = 0
 	SHA256H2	KW0.S4, OLD0, EFGH0 // e to h after round 7
 	SHA256H2	KW0.S4, OLD1, EFGH1 // e to h after round 7
 	SHA256H2	KW0.S4, OLD2, EFGH2 // e to h after round 7
@@ -587,6 +588,7 @@ four:
 	SHA256H	KW0.S4, EFGH1, ABCD1 // a to d after round 11
 	SHA256H	KW0.S4, EFGH2, ABCD2 // a to d after round 11
 	SHA256H	KW0.S4, EFGH3, ABCD3 // a to d after round 11
+	// W[8..11] + σ0(W[9..12]) is W[8..11]: σ0(0) = 0
 	SHA256H2	KW0.S4, OLD0, EFGH0 // e to h after round 11
 	SHA256H2	KW0.S4, OLD1, EFGH1 // e to h after round 11
 	SHA256H2	KW0.S4, OLD2, EFGH2 // e to h after round 11
@@ -1003,6 +1005,7 @@ four:
 	SHA256H	KW0.S4, EFGH1, ABCD1 // a to d after round 11
 	SHA256H	KW0.S4, EFGH2, ABCD2 // a to d after round 11
 	SHA256H	KW0.S4, EFGH3, ABCD3 // a to d after round 11
+	// W[8..11] + σ0(W[9..12]) is W[8..11]: σ0(0) = 0
 	SHA256H2	KW0.S4, OLD0, EFGH0 // e to h after round 11
 	SHA256H2	KW0.S4, OLD1, EFGH1 // e to h after round 11
 	SHA256H2	KW0.S4, OLD2, EFGH2 // e to h after round 11

@@ -850,6 +850,7 @@ four:
 	SHA256H	KW0.S4, EFGH1, ABCD1 // a to d after round 11
 	SHA256H	KW0.S4, EFGH2, ABCD2 // a to d after round 11
 	SHA256H	KW0.S4, EFGH3, ABCD3 // a to d after round 11
+	// W[8..11] + σ0(W[9..12]) is W[8..11]: σ0(0) = 0
 	SHA256H2	KW0.S4, OLD0, EFGH0 // e to h after round 11
 	SHA256H2	KW0.S4, OLD1, EFGH1 // e to h after round 11
 	SHA256H2	KW0.S4, OLD2, EFGH2 // e to h after round 11

@@ -124,16 +124,16 @@ nonces:
 	ADD	$NONCESIZE, ROW0, ROW1
 	ADD	$NONCESIZE, ROW1, ROW2
 	ADD	$NONCESIZE, ROW2, ROW3
-	MOVW	T0, (ROW0)
-	MOVW	T1, (ROW1)
-	MOVW	T2, (ROW2)
-	MOVW	T3, (ROW3)
+	MOVW	T0, (ROW0) // W3
+	MOVW	T1, (ROW1) // W3
+	MOVW	T2, (ROW2) // W3
+	MOVW	T3, (ROW3) // W3
 	ADD	$(16*4), ROW0 // row 16
 	ADD	$(16*4), ROW1 // row 16
 	ADD	$(16*4), ROW2 // row 16
 	ADD	$(16*4), ROW3 // row 16
 	MOVD	$·k256(SB), ROWS
-	ADD	$(16*4), ROWS
+	ADD	$(16*4), ROWS // K[16], the next to be read
 
 	// words 16 to 19
 	VLD1.P	16(ROWS), [K.S4] // K[16..19]
@@ -149,13 +149,14 @@ nonces:
 	VADD	K.S4, WA1.S4, KW1.S4 // K+W[16..19]
 	VADD	K.S4, WA2.S4, KW2.S4 // K+W[16..19]
 	VADD	K.S4, WA3.S4, KW3.S4 // K+W[16..19]
-	VST1.P	[KW0.S4], 16(ROW0)
-	VST1.P	[KW1.S4], 16(ROW1)
-	VST1.P	[KW2.S4], 16(ROW2)
-	VST1.P	[KW3.S4], 16(ROW3)
+	VST1.P	[KW0.S4], 16(ROW0) // row 16
+	VST1.P	[KW1.S4], 16(ROW1) // row 16
+	VST1.P	[KW2.S4], 16(ROW2) // row 16
+	VST1.P	[KW3.S4], 16(ROW3) // row 16
 
 	// words 20 to 23
 	VLD1.P	16(ROWS), [K.S4] // K[20..23]
+	// W[4..7] + σ0(W[5..8]) is W[4..7]: σ0(0) = 0
 	SHA256SU1	WA0.S4, WD0.S4, WB0.S4 // W[20..23]: + W[13..16] + σ1(W[18..21])
 	SHA256SU1	WA1.S4, WD1.S4, WB1.S4 // W[20..23]: + W[13..16] + σ1(W[18..21])
 	SHA256SU1	WA2.S4, WD2.S4, WB2.S4 // W[20..23]: + W[13..16] + σ1(W[18..21])
@@ -164,13 +165,14 @@ nonces:
 	VADD	K.S4, WB1.S4, KW1.S4 // K+W[20..23]
 	VADD	K.S4, WB2.S4, KW2.S4 // K+W[20..23]
 	VADD	K.S4, WB3.S4, KW3.S4 // K+W[20..23]
-	VST1.P	[KW0.S4], 16(ROW0)
-	VST1.P	[KW1.S4], 16(ROW1)
-	VST1.P	[KW2.S4], 16(ROW2)
-	VST1.P	[KW3.S4], 16(ROW3)
+	VST1.P	[KW0.S4], 16(ROW0) // row 20
+	VST1.P	[KW1.S4], 16(ROW1) // row 20
+	VST1.P	[KW2.S4], 16(ROW2) // row 20
+	VST1.P	[KW3.S4], 16(ROW3) // row 20
 
 	// words 24 to 27
 	VLD1.P	16(ROWS), [K.S4] // K[24..27]
+	// W[8..11] + σ0(W[9..12]) is W[8..11]: σ0(0) = 0
 	SHA256SU1	WB0.S4, WA0.S4, WC0.S4 // W[24..27]: + W[17..20] + σ1(W[22..25])
 	SHA256SU1	WB1.S4, WA1.S4, WC1.S4 // W[24..27]: + W[17..20] + σ1(W[22..25])
 	SHA256SU1	WB2.S4, WA2.S4, WC2.S4 // W[24..27]: + W[17..20] + σ1(W[22..25])
@@ -179,18 +181,18 @@ nonces:
 	VADD	K.S4, WC1.S4, KW1.S4 // K+W[24..27]
 	VADD	K.S4, WC2.S4, KW2.S4 // K+W[24..27]
 	VADD	K.S4, WC3.S4, KW3.S4 // K+W[24..27]
-	VST1.P	[KW0.S4], 16(ROW0)
-	VST1.P	[KW1.S4], 16(ROW1)
-	VST1.P	[KW2.S4], 16(ROW2)
-	VST1.P	[KW3.S4], 16(ROW3)
+	VST1.P	[KW0.S4], 16(ROW0) // row 24
+	VST1.P	[KW1.S4], 16(ROW1) // row 24
+	VST1.P	[KW2.S4], 16(ROW2) // row 24
+	VST1.P	[KW3.S4], 16(ROW3) // row 24
 
 	// words 28 to 31
-	ADD	$arm64Search_oldest28, SEARCH, T0
-	VLD1	(T0), [WD0.S4] // W[12..15] + σ0(W[13..16]), those of every nonce
-	VLD1	(T0), [WD1.S4] // W[12..15] + σ0(W[13..16]), those of every nonce
-	VLD1	(T0), [WD2.S4] // W[12..15] + σ0(W[13..16]), those of every nonce
-	VLD1	(T0), [WD3.S4] // W[12..15] + σ0(W[13..16]), those of every nonce
 	VLD1.P	16(ROWS), [K.S4] // K[28..31]
+	ADD	$arm64Search_oldest28, SEARCH, T0
+	VLD1	(T0), [WD0.S4] // W[12..15] + σ0(W[13..16]), the same for every nonce
+	VLD1	(T0), [WD1.S4] // W[12..15] + σ0(W[13..16]), the same for every nonce
+	VLD1	(T0), [WD2.S4] // W[12..15] + σ0(W[13..16]), the same for every nonce
+	VLD1	(T0), [WD3.S4] // W[12..15] + σ0(W[13..16]), the same for every nonce
 	SHA256SU1	WC0.S4, WB0.S4, WD0.S4 // W[28..31]: + W[21..24] + σ1(W[26..29])
 	SHA256SU1	WC1.S4, WB1.S4, WD1.S4 // W[28..31]: + W[21..24] + σ1(W[26..29])
 	SHA256SU1	WC2.S4, WB2.S4, WD2.S4 // W[28..31]: + W[21..24] + σ1(W[26..29])
@@ -199,10 +201,10 @@ nonces:
 	VADD	K.S4, WD1.S4, KW1.S4 // K+W[28..31]
 	VADD	K.S4, WD2.S4, KW2.S4 // K+W[28..31]
 	VADD	K.S4, WD3.S4, KW3.S4 // K+W[28..31]
-	VST1.P	[KW0.S4], 16(ROW0)
-	VST1.P	[KW1.S4], 16(ROW1)
-	VST1.P	[KW2.S4], 16(ROW2)
-	VST1.P	[KW3.S4], 16(ROW3)
+	VST1.P	[KW0.S4], 16(ROW0) // row 28
+	VST1.P	[KW1.S4], 16(ROW1) // row 28
+	VST1.P	[KW2.S4], 16(ROW2) // row 28
+	VST1.P	[KW3.S4], 16(ROW3) // row 28
 
 	// words 32 to 35
 	VLD1.P	16(ROWS), [K.S4] // K[32..35]
@@ -218,10 +220,10 @@ nonces:
 	VADD	K.S4, WA1.S4, KW1.S4 // K+W[32..35]
 	VADD	K.S4, WA2.S4, KW2.S4 // K+W[32..35]
 	VADD	K.S4, WA3.S4, KW3.S4 // K+W[32..35]
-	VST1.P	[KW0.S4], 16(ROW0)
-	VST1.P	[KW1.S4], 16(ROW1)
-	VST1.P	[KW2.S4], 16(ROW2)
-	VST1.P	[KW3.S4], 16(ROW3)
+	VST1.P	[KW0.S4], 16(ROW0) // row 32
+	VST1.P	[KW1.S4], 16(ROW1) // row 32
+	VST1.P	[KW2.S4], 16(ROW2) // row 32
+	VST1.P	[KW3.S4], 16(ROW3) // row 32
 
 	// words 36 to 39
 	VLD1.P	16(ROWS), [K.S4] // K[36..39]
@@ -237,10 +239,10 @@ nonces:
 	VADD	K.S4, WB1.S4, KW1.S4 // K+W[36..39]
 	VADD	K.S4, WB2.S4, KW2.S4 // K+W[36..39]
 	VADD	K.S4, WB3.S4, KW3.S4 // K+W[36..39]
-	VST1.P	[KW0.S4], 16(ROW0)
-	VST1.P	[KW1.S4], 16(ROW1)
-	VST1.P	[KW2.S4], 16(ROW2)
-	VST1.P	[KW3.S4], 16(ROW3)
+	VST1.P	[KW0.S4], 16(ROW0) // row 36
+	VST1.P	[KW1.S4], 16(ROW1) // row 36
+	VST1.P	[KW2.S4], 16(ROW2) // row 36
+	VST1.P	[KW3.S4], 16(ROW3) // row 36
 
 	// words 40 to 43
 	VLD1.P	16(ROWS), [K.S4] // K[40..43]
@@ -256,10 +258,10 @@ nonces:
 	VADD	K.S4, WC1.S4, KW1.S4 // K+W[40..43]
 	VADD	K.S4, WC2.S4, KW2.S4 // K+W[40..43]
 	VADD	K.S4, WC3.S4, KW3.S4 // K+W[40..43]
-	VST1.P	[KW0.S4], 16(ROW0)
-	VST1.P	[KW1.S4], 16(ROW1)
-	VST1.P	[KW2.S4], 16(ROW2)
-	VST1.P	[KW3.S4], 16(ROW3)
+	VST1.P	[KW0.S4], 16(ROW0) // row 40
+	VST1.P	[KW1.S4], 16(ROW1) // row 40
+	VST1.P	[KW2.S4], 16(ROW2) // row 40
+	VST1.P	[KW3.S4], 16(ROW3) // row 40
 
 	// words 44 to 47
 	VLD1.P	16(ROWS), [K.S4] // K[44..47]
@@ -275,10 +277,10 @@ nonces:
 	VADD	K.S4, WD1.S4, KW1.S4 // K+W[44..47]
 	VADD	K.S4, WD2.S4, KW2.S4 // K+W[44..47]
 	VADD	K.S4, WD3.S4, KW3.S4 // K+W[44..47]
-	VST1.P	[KW0.S4], 16(ROW0)
-	VST1.P	[KW1.S4], 16(ROW1)
-	VST1.P	[KW2.S4], 16(ROW2)
-	VST1.P	[KW3.S4], 16(ROW3)
+	VST1.P	[KW0.S4], 16(ROW0) // row 44
+	VST1.P	[KW1.S4], 16(ROW1) // row 44
+	VST1.P	[KW2.S4], 16(ROW2) // row 44
+	VST1.P	[KW3.S4], 16(ROW3) // row 44
 
 	// words 48 to 51
 	VLD1.P	16(ROWS), [K.S4] // K[48..51]
@@ -294,10 +296,10 @@ nonces:
 	VADD	K.S4, WA1.S4, KW1.S4 // K+W[48..51]
 	VADD	K.S4, WA2.S4, KW2.S4 // K+W[48..51]
 	VADD	K.S4, WA3.S4, KW3.S4 // K+W[48..51]
-	VST1.P	[KW0.S4], 16(ROW0)
-	VST1.P	[KW1.S4], 16(ROW1)
-	VST1.P	[KW2.S4], 16(ROW2)
-	VST1.P	[KW3.S4], 16(ROW3)
+	VST1.P	[KW0.S4], 16(ROW0) // row 48
+	VST1.P	[KW1.S4], 16(ROW1) // row 48
+	VST1.P	[KW2.S4], 16(ROW2) // row 48
+	VST1.P	[KW3.S4], 16(ROW3) // row 48
 
 	// words 52 to 55
 	VLD1.P	16(ROWS), [K.S4] // K[52..55]
@@ -313,10 +315,10 @@ nonces:
 	VADD	K.S4, WB1.S4, KW1.S4 // K+W[52..55]
 	VADD	K.S4, WB2.S4, KW2.S4 // K+W[52..55]
 	VADD	K.S4, WB3.S4, KW3.S4 // K+W[52..55]
-	VST1.P	[KW0.S4], 16(ROW0)
-	VST1.P	[KW1.S4], 16(ROW1)
-	VST1.P	[KW2.S4], 16(ROW2)
-	VST1.P	[KW3.S4], 16(ROW3)
+	VST1.P	[KW0.S4], 16(ROW0) // row 52
+	VST1.P	[KW1.S4], 16(ROW1) // row 52
+	VST1.P	[KW2.S4], 16(ROW2) // row 52
+	VST1.P	[KW3.S4], 16(ROW3) // row 52
 
 	// words 56 to 59
 	VLD1.P	16(ROWS), [K.S4] // K[56..59]
@@ -332,10 +334,10 @@ nonces:
 	VADD	K.S4, WC1.S4, KW1.S4 // K+W[56..59]
 	VADD	K.S4, WC2.S4, KW2.S4 // K+W[56..59]
 	VADD	K.S4, WC3.S4, KW3.S4 // K+W[56..59]
-	VST1.P	[KW0.S4], 16(ROW0)
-	VST1.P	[KW1.S4], 16(ROW1)
-	VST1.P	[KW2.S4], 16(ROW2)
-	VST1.P	[KW3.S4], 16(ROW3)
+	VST1.P	[KW0.S4], 16(ROW0) // row 56
+	VST1.P	[KW1.S4], 16(ROW1) // row 56
+	VST1.P	[KW2.S4], 16(ROW2) // row 56
+	VST1.P	[KW3.S4], 16(ROW3) // row 56
 
 	// words 60 to 63
 	VLD1.P	16(ROWS), [K.S4] // K[60..63]
@@ -351,10 +353,10 @@ nonces:
 	VADD	K.S4, WD1.S4, KW1.S4 // K+W[60..63]
 	VADD	K.S4, WD2.S4, KW2.S4 // K+W[60..63]
 	VADD	K.S4, WD3.S4, KW3.S4 // K+W[60..63]
-	VST1.P	[KW0.S4], 16(ROW0)
-	VST1.P	[KW1.S4], 16(ROW1)
-	VST1.P	[KW2.S4], 16(ROW2)
-	VST1.P	[KW3.S4], 16(ROW3)
+	VST1.P	[KW0.S4], 16(ROW0) // row 60
+	VST1.P	[KW1.S4], 16(ROW1) // row 60
+	VST1.P	[KW2.S4], 16(ROW2) // row 60
+	VST1.P	[KW3.S4], 16(ROW3) // row 60
 
 	ADDW	$4, NONCE
 
@@ -749,6 +751,7 @@ lanes:
 	SHA256H	KW0.S4, EFGH1, ABCD1 // a to d after round 11
 	SHA256H	KW0.S4, EFGH2, ABCD2 // a to d after round 11
 	SHA256H	KW0.S4, EFGH3, ABCD3 // a to d after round 11
+	// W[8..11] + σ0(W[9..12]) is W[8..11]: σ0(0) = 0
 	SHA256H2	KW0.S4, OLD0, EFGH0 // e to h after round 11
 	SHA256H2	KW0.S4, OLD1, EFGH1 // e to h after round 11
 	SHA256H2	KW0.S4, OLD2, EFGH2 // e to h after round 11

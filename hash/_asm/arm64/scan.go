@@ -88,23 +88,24 @@ func (p *printer) schedules() {
 	for s := 1; s < streams; s++ {
 		p.op(fmt.Sprintf("ADD $NONCESIZE, ROW%d, ROW%d", s-1, s), "")
 	}
-	p.each("MOVW T#, (ROW#)", "")
+	p.each("MOVW T#, (ROW#)", "W3")
 	p.each("ADD $(16*4), ROW#", "row 16")
 	p.op("MOVD $·k256(SB), ROWS", "")
-	p.op("ADD $(16*4), ROWS", "")
+	p.op("ADD $(16*4), ROWS", "K[16], the next to be read")
 
 	for i := 16; i < 64; i += 4 {
 		p.comment("words %d to %d", i, i+3)
-		if i == 28 {
-			// The padding is no longer needed, and its place gets what no nonce changes.
-			p.op("ADD $arm64Search_oldest28, SEARCH, T0", "")
-			p.each("VLD1 (T0), [WD#.S4]", "%s + σ0(%s), those of every nonce", span("W", 12), span("W", 13))
-		}
 		p.op("VLD1.P 16(ROWS), [K.S4]", "%s", span("K", i))
-		p.sigma0(i, i == 28 || headerEnd.folded(i))
+		if i == 28 {
+			// The words of the padding are used up, and where they were comes what no nonce changes.
+			p.op("ADD $arm64Search_oldest28, SEARCH, T0", "")
+			p.each("VLD1 (T0), [WD#.S4]", "%s + σ0(%s), the same for every nonce", span("W", 12), span("W", 13))
+		} else {
+			p.sigma0(headerEnd, i)
+		}
 		p.sigma1(i)
 		p.kw(i)
-		p.each("VST1.P [KW#.S4], 16(ROW#)", "")
+		p.each("VST1.P [KW#.S4], 16(ROW#)", "row %d", i)
 	}
 	p.text("")
 	p.op("ADDW $4, NONCE", "")

@@ -32,10 +32,12 @@ func span(name string, i int) string { return fmt.Sprintf("%s[%d..%d]", name, i,
 //	W[i] = σ1(W[i-2]) + W[i-7] + σ0(W[i-15]) + W[i-16]
 //
 // with the last two terms, unless they are folded.
-func (p *printer) sigma0(i int, folded bool) {
-	if !folded {
-		p.each("SHA256SU0 "+w(i-12)+".S4, "+w(i)+".S4", "%s + σ0(%s)", span("W", i-16), span("W", i-15))
+func (p *printer) sigma0(b block, i int) {
+	if b.folded(i) {
+		p.text("\t// %[1]s + σ0(%[2]s) is %[1]s: σ0(0) = 0", span("W", i-16), span("W", i-15))
+		return
 	}
+	p.each("SHA256SU0 "+w(i-12)+".S4, "+w(i)+".S4", "%s + σ0(%s)", span("W", i-16), span("W", i-15))
 }
 
 // sigma1 adds the first two terms.
@@ -59,7 +61,7 @@ func (p *printer) rounds(b block, i int) {
 	}
 	p.abcd(i, kw)
 	if extend {
-		p.sigma0(i+16, b.folded(i+16))
+		p.sigma0(b, i+16)
 	}
 	p.efgh(i, kw, "OLD#")
 	if extend {
