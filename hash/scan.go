@@ -27,15 +27,20 @@ type Scanner struct {
 }
 
 // NewScanner returns a Scanner that uses kernel k, with nothing to search until [Scanner.Reset]. It fails if this machine
-// cannot run k.
+// cannot run k, and, with a [*Refusal], if k fails [SelfTest].
 func NewScanner(k Kernel) (*Scanner, error) {
 	resolved, err := k.check()
 	if err != nil {
 		return nil, err
 	}
-	s := &Scanner{kernel: resolved}
+	return newScanner(resolved), nil
+}
+
+// newScanner is NewScanner for a kernel, not Auto, that may not have passed its self-test.
+func newScanner(k Kernel) *Scanner {
+	s := &Scanner{kernel: k}
 	s.newAssembly()
-	return s, nil
+	return s
 }
 
 // Kernel returns the kernel in use, never [Auto].
