@@ -101,7 +101,12 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &noValue):
 		return usageError(cmd, "flag --%s needs a value", noValue.GetSpecifiedName())
 	case errors.As(err, &invalid):
-		return usageError(cmd, "--%s: %w", invalid.GetFlag().Name, valueError(invalid.GetFlag(), invalid.GetValue(), invalid.Unwrap()))
+		err := valueError(invalid.GetFlag(), invalid.GetValue(), invalid.Unwrap())
+		var cured *hintedError
+		if errors.As(err, &cured) {
+			return withHint(fmt.Errorf("--%s: %w", invalid.GetFlag().Name, err), "%s", cured.hint)
+		}
+		return usageError(cmd, "--%s: %w", invalid.GetFlag().Name, err)
 	}
 	return usageError(cmd, "%w", err)
 }

@@ -17,6 +17,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/touchstone-btc/touchstone/hash"
 )
 
 // stopLimit is how long after a signal a clean stop may take; it needs a fraction
@@ -42,6 +44,7 @@ func realMain() int {
 		stderr:    os.Stderr,
 		con:       newConsole(os.Stdout, os.Stderr),
 		lookupEnv: os.LookupEnv,
+		refused:   hash.Refused,
 	}
 	return p.run(ctx, os.Args[1:])
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/touchstone-btc/touchstone/hash"
 	"github.com/touchstone-btc/touchstone/internal/serve"
 	"github.com/touchstone-btc/touchstone/work"
 	"github.com/touchstone-btc/touchstone/work/node"
@@ -55,7 +54,9 @@ Flags:
   --address A               who is paid; required with --node, not to be given
                             without
   --threads N               searching threads; default: one per CPU we may use
-  --kernel K                auto or one of those that 'touchstone version' lists
+  --kernel K                one of those that 'touchstone version' lists; auto,
+                            the default, measures them at the start and takes
+                            the fastest
   --version-mask M          version bits to roll, 8 hex digits, less those that
                             a template uses; 0 rolls none; default 1fffe000
   --tag TEXT                text for the coinbase; default /touchstone/
@@ -79,6 +80,11 @@ event (hashes in display order, durations in seconds):
   started      chain, nodes (empty: the private chain), folder, address,
                threads, kernel, version_mask, pending (blocks of an earlier run
                that are sent again)
+  kernel       kernel, reason (named, only, fastest), midstates (versions that
+               are searched at once), rates (by which it was chosen, each with
+               kernel and rate: hashes/s of one thread)
+  kernel_refused
+               kernel, error: a kernel that fails its self-test is not used
   job          job, height, previous, new_tip, difficulty, transactions,
                version_mask
   found        hash, height, job, difficulty (of the hash), hashes (tried for
@@ -255,33 +261,6 @@ func explain(dataDir string, err error) error {
 		return withHint(err, "name a folder that you may write to with --datadir")
 	}
 	return err
-}
-
-// kernelFlag is a flag that names a kernel.
-type kernelFlag struct{ kernel hash.Kernel }
-
-func (f *kernelFlag) Set(s string) (err error) {
-	k, err := hash.ParseKernel(s)
-	if err != nil {
-		return err
-	}
-	if _, err := hash.NewScanner(k); err != nil {
-		return err
-	}
-	f.kernel = k
-	return nil
-}
-
-func (f *kernelFlag) String() string { return f.kernel.String() }
-func (f *kernelFlag) Type() string   { return "kernel" }
-
-// complete completes the names of the kernels this machine has.
-func (f *kernelFlag) complete(cmd *cobra.Command) {
-	names := []string{hash.Auto.String()}
-	for _, k := range hash.Kernels() {
-		names = append(names, k.String())
-	}
-	cmd.RegisterFlagCompletionFunc("kernel", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // maskFlag is a flag that gives a version mask; 0 is short for no bit.

@@ -131,26 +131,19 @@ func TestMineEventsDocumented(t *testing.T) {
 	_, documented, found := strings.Cut(mineUsage, "With --json every line")
 	require.True(t, found)
 	for _, e := range []serve.Event{
-		serve.Started{}, serve.NewJob{}, serve.BlockFound{}, serve.BlockNotKept{}, serve.BlockAccepted{},
+		serve.Started{}, serve.KernelChosen{}, serve.KernelRefused{}, serve.NewJob{}, serve.BlockFound{}, serve.BlockNotKept{}, serve.BlockAccepted{},
 		serve.BlockRefused{}, serve.BlockWaiting{}, serve.NodeLost{}, serve.NodeBack{}, serve.NoTemplate{},
 		serve.Notice{}, serve.Status{}, serve.Stopped{},
 	} {
-		_, about, found := strings.Cut(documented, "\n  "+e.Kind()+" ")
+		_, about, found := strings.Cut(strings.ReplaceAll(documented, "\n               ", " "), "\n  "+e.Kind()+" ")
 		require.True(t, found, e.Kind())
 		data, err := json.Marshal(e)
 		require.NoError(t, err)
 		var fields map[string]any
 		require.NoError(t, json.Unmarshal(data, &fields))
-		// The paragraph ends where the next event, less indented, begins.
-		end := len(about)
-		for i := range about {
-			if about[i] == '\n' && !strings.HasPrefix(about[i+1:], "     ") {
-				end = i
-				break
-			}
-		}
+		about, _, _ = strings.Cut(about, "\n") // where the next event begins
 		for name := range fields {
-			require.Contains(t, about[:end], name, e.Kind())
+			require.Contains(t, about, name, e.Kind())
 		}
 	}
 }
@@ -212,11 +205,22 @@ func TestEventText(t *testing.T) {
 		"block 7 waits: connection refused; sent again in 1.5s": serve.BlockWaiting{Height: 7, Error: "connection refused", Retry: 1.5},
 		"stopped: 1 block accepted, 2 refused, 1 kept to be sent by the next run; 72.0 Mhashes in 16s (4.50 Mhashes/s)": serve.Stopped{
 			Accepted: 1, Refused: 2, Pending: 1, Hashes: 72e6, Elapsed: 16, Rate: 4.5e6},
+		"kernel shani is the fastest with 16 midstates on one thread: shani 20.5 MH/s, generic 2.25 MH/s": serve.KernelChosen{
+			Kernel: "shani", Reason: serve.ReasonFastest, Midstates: 16, Rates: []serve.KernelRate{{Kernel: "shani", Rate: 20.5e6}, {Kernel: "generic", Rate: 2.25e6}}},
+		"kernel generic: this machine has no other": serve.KernelChosen{Kernel: "generic", Reason: serve.ReasonOnly},
+		"warning: kernel avx2 is not used, it computes wrong on this machine: nonce 1: found is true, must be false": serve.KernelRefused{
+			Kernel: "avx2", Error: "nonce 1: found is true, must be false"},
 		"": serve.NewJob{},
 	} {
 		text, _ := eventText(e)
 		require.Equal(t, want, text)
 	}
+}
+
+// One that was named is no news.
+func TestNamedKernelText(t *testing.T) {
+	text, _ := eventText(serve.KernelChosen{Kernel: "generic", Reason: serve.ReasonNamed})
+	require.Empty(t, text)
 }
 
 func TestFormat(t *testing.T) {

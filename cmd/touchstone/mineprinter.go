@@ -59,7 +59,11 @@ func (m *minePrinter) print(e serve.Event) {
 	}
 	if m.json {
 		m.printJSON(now, e)
-		return
+		// Nobody may read the events; that a machine computes wrong is said
+		// aloud as well.
+		if _, ok := e.(serve.KernelRefused); !ok {
+			return
+		}
 	}
 	if text, result := eventText(e); result {
 		con.Print("%s", oneLine(text))
@@ -93,6 +97,10 @@ func eventText(e serve.Event) (text string, result bool) {
 	switch e := e.(type) {
 	case serve.Started:
 		return startedText(e), false
+	case serve.KernelChosen:
+		return kernelText(e), false
+	case serve.KernelRefused:
+		return refusedText(e.Kernel, e.Error), false
 	case serve.NewJob:
 		if !e.NewTip {
 			return "", false

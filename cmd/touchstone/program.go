@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/touchstone-btc/touchstone/hash"
 )
 
 // program is one run of the command: its streams and its environment.
@@ -15,6 +17,7 @@ type program struct {
 	stderr    io.Writer
 	con       *console
 	lookupEnv func(string) (string, bool)
+	refused   func() []*hash.Refusal // kernels that compute wrong
 }
 
 // run parses args, runs the command they name, reports its error if there is

@@ -164,6 +164,7 @@ func (t *tally) merge(u *tally) {
 // be judged, without stopping at them. It ends with the summary and the exit
 // code of all.
 func (p *program) verifyAll(ctx context.Context, names []string, asJSON bool, what string, one func(ctx context.Context, name string, t *tally) error) error {
+	p.warnRefused()
 	var total tally
 	for _, name := range names {
 		err := one(ctx, name, &total)

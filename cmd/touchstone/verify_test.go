@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/touchstone-btc/touchstone/hash"
 	"github.com/touchstone-btc/touchstone/testvectors"
 )
 
@@ -25,6 +26,7 @@ func testProgram(in io.Reader, out, log io.Writer) *program {
 		stderr:    log,
 		con:       &console{out: bufio.NewWriter(out), err: log, width: func() int { return 0 }},
 		lookupEnv: func(string) (string, bool) { return "", false },
+		refused:   func() []*hash.Refusal { return nil },
 	}
 }
 

@@ -19,7 +19,8 @@ type versionCommand struct {
 }
 
 const versionUsage = `Prints the version, how it was built, and the kernels (implementations of the
-nonce search) that this machine can run, with the one that would be chosen.
+nonce search) that this machine can run, with the one that is expected to be the
+fastest. A kernel that fails its self-test is not used anywhere, and named.
 
 Usage:
   touchstone version [--json]
@@ -27,7 +28,7 @@ Usage:
 Flags:
   --json  one JSON object: version, revision, time, modified, go, os, arch,
           cpu {name, vendor, family, model, physical_cores, logical_cores,
-          features}, kernels, kernel
+          features}, kernels, kernel, refused (each with kernel and error)
   --help  this text
 
 Example:
@@ -36,16 +37,17 @@ Example:
 
 // versionInfo is the answer; its tags are the documented fields.
 type versionInfo struct {
-	Version  string   `json:"version"`
-	Revision string   `json:"revision,omitempty"`
-	Time     string   `json:"time,omitempty"`
-	Modified bool     `json:"modified"`
-	Go       string   `json:"go"`
-	OS       string   `json:"os"`
-	Arch     string   `json:"arch"`
-	CPU      cpuInfo  `json:"cpu"`
-	Kernels  []string `json:"kernels"`
-	Kernel   string   `json:"kernel"`
+	Version  string    `json:"version"`
+	Revision string    `json:"revision,omitempty"`
+	Time     string    `json:"time,omitempty"`
+	Modified bool      `json:"modified"`
+	Go       string    `json:"go"`
+	OS       string    `json:"os"`
+	Arch     string    `json:"arch"`
+	CPU      cpuInfo   `json:"cpu"`
+	Kernels  []string  `json:"kernels"`
+	Kernel   string    `json:"kernel"`
+	Refused  []refusal `json:"refused"`
 }
 
 type cpuInfo struct {
@@ -56,6 +58,12 @@ type cpuInfo struct {
 	PhysicalCores int      `json:"physical_cores"`
 	LogicalCores  int      `json:"logical_cores"`
 	Features      []string `json:"features"`
+}
+
+// refusal is a kernel that fails its self-test here.
+type refusal struct {
+	Kernel string `json:"kernel"`
+	Error  string `json:"error"`
 }
 
 func (v *versionCommand) command() *cobra.Command {
@@ -73,6 +81,10 @@ func (v *versionCommand) run(cmd *cobra.Command, args []string) error {
 		return usageError(cmd, "version takes no argument, not %q", args[0])
 	}
 	info := readVersion()
+	for _, r := range v.program.refused() {
+		info.Refused = append(info.Refused, refusal{r.Kernel.String(), r.Err.Error()})
+	}
+	v.program.warnRefused()
 	if v.json {
 		return v.program.printJSON(info)
 	}
@@ -101,6 +113,7 @@ func readVersion() versionInfo {
 		OS:      runtime.GOOS,
 		Arch:    runtime.GOARCH,
 		Kernel:  hash.Auto.Resolve().String(),
+		Refused: []refusal{},
 	}
 	if b, ok := debug.ReadBuildInfo(); ok {
 		if b.Main.Version != "" {

@@ -34,6 +34,34 @@ type Started struct {
 	Pending     int      `json:"pending"`      // blocks of an earlier run that are sent again
 }
 
+// KernelChosen says which kernel searches from now on, and why.
+type KernelChosen struct {
+	Kernel    string       `json:"kernel"`
+	Reason    string       `json:"reason"`    // one of the constants Reason…
+	Midstates int          `json:"midstates"` // searched at once
+	Rates     []KernelRate `json:"rates"`     // as measured, the fastest first; empty if nothing was
+}
+
+// Why a kernel was chosen.
+const (
+	ReasonNamed   = "named"   // by who started this
+	ReasonOnly    = "only"    // no other can be used here
+	ReasonFastest = "fastest" // of those measured
+)
+
+// KernelRate is how fast a kernel searches on one thread.
+type KernelRate struct {
+	Kernel string  `json:"kernel"`
+	Rate   float64 `json:"rate"` // hashes/s
+}
+
+// KernelRefused says that a kernel computes wrong on this machine, though it
+// should run here. It is not used.
+type KernelRefused struct {
+	Kernel string `json:"kernel"`
+	Error  string `json:"error"` // what its self-test found
+}
+
 // NewJob says that other work is searched from now on. NewTip tells a new
 // block to build on from a template that only has other transactions.
 type NewJob struct {
@@ -142,6 +170,8 @@ type Stopped struct {
 }
 
 func (Started) Kind() string       { return "started" }
+func (KernelChosen) Kind() string  { return "kernel" }
+func (KernelRefused) Kind() string { return "kernel_refused" }
 func (NewJob) Kind() string        { return "job" }
 func (BlockFound) Kind() string    { return "found" }
 func (BlockNotKept) Kind() string  { return "not_kept" }

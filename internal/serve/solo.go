@@ -32,7 +32,8 @@ type SoloConfig struct {
 	// Threads is the number of searching goroutines; 0 means GOMAXPROCS.
 	Threads int
 
-	// Kernel searches; the zero value leaves the choice to package hash.
+	// Kernel searches; the zero value, hash.Auto, is the fastest of those that
+	// can be used here, measured as Run begins.
 	Kernel hash.Kernel
 
 	// Blocks ends Run when that many blocks of this run were accepted; 0 means
@@ -51,7 +52,8 @@ type SoloConfig struct {
 // hands over the blocks it finds, each written to disk before it is sent.
 type Solo struct {
 	config    SoloConfig
-	miner     *mine.Miner
+	choice    func() kernelChoice // asked if no kernel is named
+	miner     *mine.Miner         // made by Run
 	submitter *node.Submitter
 
 	// refresh asks for a template at once; it has room for one request.
@@ -81,13 +83,17 @@ type soloJob struct {
 }
 
 // NewSolo returns a Solo that does not run yet. It fails if the kernel can't
-// run here.
+// be used here.
 func NewSolo(c SoloConfig) (*Solo, error) {
 	if c.OnEvent == nil {
 		c.OnEvent = func(Event) {}
 	}
+	if err := hash.SelfTest(c.Kernel); err != nil {
+		return nil, err
+	}
 	s := &Solo{
 		config:  c,
+		choice:  thisMachine,
 		refresh: make(chan struct{}, 1),
 		enough:  make(chan struct{}),
 		races:   map[chainhash.Hash]*race{},
@@ -99,14 +105,6 @@ func NewSolo(c SoloConfig) (*Solo, error) {
 	rand.Read(begin[:])
 	s.extranonce1 = binary.BigEndian.Uint32(begin[:])
 	var err error
-	s.miner, err = mine.New(mine.Config{
-		Threads: c.Threads,
-		Kernel:  c.Kernel,
-		OnFound: s.found,
-	})
-	if err != nil {
-		return nil, err
-	}
 	s.submitter, err = node.NewSubmitter(node.SubmitterConfig{
 		Journal: c.Backend.Journal,
 		Source:  c.Backend.Source,
@@ -129,8 +127,6 @@ const (
 func (s *Solo) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s.started = time.Now()
-	s.rate.add(s.started, 0)
 	pending := s.config.Backend.Journal.Pending()
 	for _, e := range pending {
 		b := s.earlierBlock(e.Hash)
@@ -148,6 +144,15 @@ func (s *Solo) Run(ctx context.Context) error {
 		}
 		s.emit(NoTemplate{err.Error(), 0})
 	}
+	told, err := s.newMiner(ctx, next)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	s.started = time.Now()
+	s.rate.add(s.started, 0)
 	b := s.config.Backend
 	b.running.Store(true)
 	s.emit(Started{
@@ -160,6 +165,9 @@ func (s *Solo) Run(ctx context.Context) error {
 		VersionMask: formatMask(s.config.VersionMask),
 		Pending:     len(pending),
 	})
+	for _, e := range told {
+		s.emit(e)
+	}
 
 	var group sync.WaitGroup
 	fail := make(chan error, 2)
@@ -202,6 +210,29 @@ func (s *Solo) Run(ctx context.Context) error {
 	default:
 		return nil
 	}
+}
+
+// newMiner makes the miner, which takes the kernel that does the first job
+// fastest unless one is named, and returns what there is to tell of the kernel.
+func (s *Solo) newMiner(ctx context.Context, first *offer) (told []Event, err error) {
+	mask := s.config.VersionMask
+	if first != nil {
+		mask = first.job.job.VersionMask
+	}
+	kernel := s.config.Kernel
+	if kernel == hash.Auto {
+		if kernel, told, err = s.choice().choose(ctx, midstatesOf(mask)); err != nil {
+			return nil, err
+		}
+	} else {
+		told = []Event{KernelChosen{kernel.String(), ReasonNamed, midstatesOf(mask), []KernelRate{}}}
+	}
+	s.miner, err = mine.New(mine.Config{
+		Threads: s.config.Threads,
+		Kernel:  kernel,
+		OnFound: s.found,
+	})
+	return told, err
 }
 
 // emit tells an event.

@@ -362,8 +362,8 @@ func TestSoloExtranonces(t *testing.T) {
 func TestEventKinds(t *testing.T) {
 	seen := map[string]bool{}
 	for _, e := range []Event{
-		Started{}, NewJob{}, BlockFound{}, BlockNotKept{}, BlockAccepted{}, BlockRefused{}, BlockWaiting{},
-		NodeLost{}, NodeBack{}, NoTemplate{}, Notice{}, Status{}, Stopped{},
+		Started{}, KernelChosen{}, KernelRefused{}, NewJob{}, BlockFound{}, BlockNotKept{}, BlockAccepted{}, BlockRefused{},
+		BlockWaiting{}, NodeLost{}, NodeBack{}, NoTemplate{}, Notice{}, Status{}, Stopped{},
 	} {
 		require.False(t, seen[e.Kind()], e.Kind())
 		seen[e.Kind()] = true
