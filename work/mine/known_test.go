@@ -24,10 +24,20 @@ func below() uint32 {
 	return 1 << 18
 }
 
+// eachKernel runs test for every kernel this machine has.
+func eachKernel(t *testing.T, test func(t *testing.T, k hash.Kernel)) {
+	t.Helper()
+	for _, k := range hash.Kernels() {
+		t.Run(k.String(), func(t *testing.T) { test(t, k) })
+	}
+}
+
 // TestFindsKnownNonces searches again what was found in the real world: for
 // each header the only nonce that meets its target in a range that begins far
 // below it, among several versions where the version was rolled.
-func TestFindsKnownNonces(t *testing.T) {
+func TestFindsKnownNonces(t *testing.T) { eachKernel(t, findKnownNonces) }
+
+func findKnownNonces(t *testing.T, kernel hash.Kernel) {
 	var unrolled, rolled int
 	for _, v := range testvectors.Nonces() {
 		if !v.Network {
@@ -46,7 +56,7 @@ func TestFindsKnownNonces(t *testing.T) {
 		} else {
 			rolled++
 		}
-		t.Run(v.Name, func(t *testing.T) { findAgain(t, job, header, Work{}) })
+		t.Run(v.Name, func(t *testing.T) { findAgain(t, kernel, job, header, Work{}) })
 	}
 	require.GreaterOrEqual(t, unrolled, 15, "headers with their template's version")
 	require.GreaterOrEqual(t, rolled, 15, "headers with a rolled version")
@@ -54,7 +64,9 @@ func TestFindsKnownNonces(t *testing.T) {
 
 // TestFindsKnownBlocks does the same with blocks, whose merkle root is made from
 // coinbase, extranonce and branch as for new work.
-func TestFindsKnownBlocks(t *testing.T) {
+func TestFindsKnownBlocks(t *testing.T) { eachKernel(t, findKnownBlocks) }
+
+func findKnownBlocks(t *testing.T, kernel hash.Kernel) {
 	found := 0
 	for _, v := range testvectors.Blocks() {
 		const script = 42 // version, number of inputs, outpoint and length stand before it
@@ -75,7 +87,7 @@ func TestFindsKnownBlocks(t *testing.T) {
 		extranonce := v.Coinbase[script : script+5]
 		extranonce2 := uint64(extranonce[2])<<16 | uint64(binary.BigEndian.Uint16(extranonce[3:]))
 		t.Run(v.Name, func(t *testing.T) {
-			findAgain(t, job, header, Work{
+			findAgain(t, kernel, job, header, Work{
 				Extranonce1: extranonce[:2], FirstExtranonce2: extranonce2, Extranonce2s: 1})
 		})
 	}
@@ -98,7 +110,7 @@ func maskFor(version uint32, n int) uint32 {
 
 // findAgain searches w from below the nonce of want to it, at the ntime of want
 // only, and demands exactly that one.
-func findAgain(t *testing.T, job *work.Job, want work.Header, w Work) {
+func findAgain(t *testing.T, kernel hash.Kernel, job *work.Job, want work.Header, w Work) {
 	job.MinTime, job.MaxTime = want.Time, want.Time
 	w.Job = job
 	w.FirstNonce = max(want.Nonce, below()) - below()
@@ -109,7 +121,7 @@ func findAgain(t *testing.T, job *work.Job, want work.Header, w Work) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	m, err := New(Config{
-		Kernel: hash.Auto,
+		Kernel: kernel,
 		OnFound: func(f Found) {
 			header, err := job.Header(&f.Solution)
 			mu.Lock()
@@ -121,6 +133,7 @@ func findAgain(t *testing.T, job *work.Job, want work.Header, w Work) {
 		OnExhausted: func(*Work) { cancel() },
 	})
 	require.NoError(t, err)
+	require.Equal(t, kernel, m.Kernel())
 	require.NoError(t, m.SetWork(&w))
 	require.NoError(t, m.Run(ctx))
 	require.Equal(t, w.Nonces<<bits.OnesCount32(job.VersionMask), m.Stats().Hashes)

@@ -272,9 +272,11 @@ func TestTimesFollowTheClockWithinLimits(t *testing.T) {
 
 // TestSwitchIsImmediate changes the work while every thread hashes, and counts
 // what the old work still got.
-func TestSwitchIsImmediate(t *testing.T) {
+func TestSwitchIsImmediate(t *testing.T) { eachKernel(t, switchIsImmediate) }
+
+func switchIsImmediate(t *testing.T, kernel hash.Kernel) {
 	const threads = 3
-	m, err := New(Config{Threads: threads, OnFound: func(Found) {}})
+	m, err := New(Config{Threads: threads, Kernel: kernel, OnFound: func(Found) {}})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -284,7 +286,7 @@ func TestSwitchIsImmediate(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- m.Run(ctx) }()
 
-	scanner, err := hash.NewScanner(m.Kernel()) // not one of m's, which are busy
+	scanner, err := hash.NewScanner(kernel) // not one of m's, which are busy
 	require.NoError(t, err)
 	scanner.Reset(make([]hash.Midstate, hash.MaxMidstates), new(hash.Tail))
 	slice := scanner.Slice() * hash.MaxMidstates
