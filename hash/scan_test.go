@@ -117,6 +117,113 @@ func TestScanFindsTheWinnerAtEachIndex(t *testing.T) {
 	})
 }
 
+// The winner is in each lane: each midstate's, at each place of the first vectors, whatever number of midstates they hold.
+func TestScanFindsTheWinnerInEachLane(t *testing.T) {
+	winner := genesis.header(t)
+	nonce := nonceOf(&winner)
+	eachKernel(t, func(t *testing.T, kernel hash.Kernel) {
+		s := newScanner(t, kernel)
+		for _, k := range []int{1, 2, 3, 4, 7, 8, 9, 16} {
+			for i := range k {
+				mids := midstates(&winner, k)
+				mids[0], mids[i] = mids[i], mids[0]
+				s.Reset(mids, (*hash.Tail)(winner[64:76]))
+				for before := range uint32(32) {
+					out, tried := s.Scan(room(2*k), ^uint32(0), nonce-before, uint64(before)+1)
+					require.EqualValues(t, before+1, tried)
+					require.Equal(t, []hash.Candidate{{Nonce: nonce, Midstate: i}}, out, "%d midstates, place %d", k, before)
+				}
+			}
+		}
+	})
+}
+
+// searched is what a search of these midstates has for each nonce from first on: the last words of the digests.
+type searched struct {
+	mids  []hash.Midstate
+	tail  hash.Tail
+	first uint32
+	words [][]uint32 // by nonce, then by midstate
+}
+
+func newSearched(tb testing.TB, first uint32, n uint64) searched {
+	h := minedHeaders[4].header(tb)
+	s := searched{mids: midstates(&h, hash.MaxMidstates), tail: hash.Tail(h[64:76]), first: first}
+	for i := range n {
+		row := make([]uint32, len(s.mids))
+		for j := range row {
+			row[j] = lastWord(tb, &s.mids[j], &s.tail, first+uint32(i))
+		}
+		s.words = append(s.words, row)
+	}
+	return s
+}
+
+// candidates are those of the nonces from number from on, with the first k midstates.
+func (s *searched) candidates(k int, mask uint32, from, n uint64) (out []hash.Candidate) {
+	for i, row := range s.words[from:][:n] {
+		for j, word := range row[:k] {
+			if word&mask == 0 {
+				out = append(out, hash.Candidate{Nonce: s.first + uint32(from) + uint32(i), Midstate: j})
+			}
+		}
+	}
+	return out
+}
+
+// Ranges of every length up to a few vectors find what is in them and nothing beyond, at the beginning of the nonces, in
+// their middle, and at their end, which no range passes.
+func TestScanRanges(t *testing.T) {
+	const most = 70
+	mask := hash.FilterMask(1)
+	for _, first := range []uint32{0, 1<<31 - 20, endOfNonces - most} {
+		all := newSearched(t, first, most)
+		eachKernel(t, func(t *testing.T, kernel hash.Kernel) {
+			s := newScanner(t, kernel)
+			for _, k := range counts {
+				s.Reset(all.mids[:k], &all.tail)
+				for n := range uint64(most + 1) {
+					out, tried := s.Scan(room((most+1)*k), mask, first, n)
+					require.Equal(t, n, tried)
+					require.Equal(t, all.candidates(k, mask, 0, n), sortedOrNil(out), "%d midstates, %d nonces", k, n)
+				}
+				if uint64(first)+most != endOfNonces {
+					continue
+				}
+				for left := uint64(1); left <= most; left++ {
+					from, want := most-left, min(left, s.Slice())
+					out, tried := s.Scan(room((most+1)*k), mask, first+uint32(from), endOfNonces)
+					require.Equal(t, want, tried, "%d left", left)
+					require.Equal(t, all.candidates(k, mask, from, want), sortedOrNil(out), "%d midstates, %d left", k, left)
+				}
+			}
+		})
+	}
+}
+
+// Where so many headers pass that room runs out in the middle of a slice, the search stops where it says it does.
+func TestScanRunsOutOfRoom(t *testing.T) {
+	const n = 600
+	all := newSearched(t, 1<<20, n)
+	eachKernel(t, func(t *testing.T, kernel hash.Kernel) {
+		s := newScanner(t, kernel)
+		for _, k := range counts {
+			s.Reset(all.mids[:k], &all.tail)
+			for _, bits := range []int{1, 2, 5} {
+				mask := hash.FilterMask(bits)
+				for _, free := range []int{k, k + 1, 2*k + 3, 20 * k} {
+					for done := uint64(0); done < n; {
+						out, tried := s.Scan(room(free), mask, all.first+uint32(done), n-done)
+						require.Positive(t, tried)
+						require.Equal(t, all.candidates(k, mask, done, tried), sortedOrNil(out))
+						done += tried
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestScanEqualMidstatesAgree(t *testing.T) {
 	winner := genesis.header(t)
 	nonce := nonceOf(&winner)
@@ -190,20 +297,25 @@ func sortedOrNil(cs []hash.Candidate) []hash.Candidate {
 }
 
 func TestScanFilter(t *testing.T) {
-	h := genesis.header(t)
-	tail := (*hash.Tail)(h[64:76])
-	mids := midstates(&h, 3)
 	const n = 200
+	h := minedHeaders[4].header(t)
+	all := newSearched(t, nonceOf(&h)-150, n)
 	eachKernel(t, func(t *testing.T, kernel hash.Kernel) {
 		s := newScanner(t, kernel)
-		s.Reset(mids, tail)
-		for lz := range 33 {
-			mask := hash.FilterMask(lz)
-			first := nonceOf(&h) - 150
-			out, tried := s.Scan(room((n+1)*len(mids)), mask, first, n)
-			require.EqualValues(t, n, tried)
-			require.Equal(t, expected(t, mids, tail, mask, first, n), sortedOrNil(out), "%d bits", lz)
-			require.Contains(t, out, hash.Candidate{Nonce: nonceOf(&h)}, "%d bits", lz)
+		for _, k := range []int{1, 3, 16} {
+			s.Reset(all.mids[:k], &all.tail)
+			for lz := range 33 {
+				mask := hash.FilterMask(lz)
+				var out []hash.Candidate
+				for done := uint64(0); done < n; { // several slices of the kernels with many lanes
+					more, tried := s.Scan(room((n+1)*k), mask, all.first+uint32(done), n-done)
+					require.Equal(t, min(n-done, s.Slice()), tried)
+					out = append(out, more...)
+					done += tried
+				}
+				require.Equal(t, all.candidates(k, mask, 0, n), sortedOrNil(out), "%d bits", lz)
+				require.Contains(t, out, hash.Candidate{Nonce: nonceOf(&h)}, "%d bits", lz)
+			}
 		}
 	})
 }
@@ -216,7 +328,7 @@ func TestScanCounts(t *testing.T) {
 			s.Reset(midstates(&h, k), (*hash.Tail)(h[64:76]))
 			slice := s.Slice()
 			require.Positive(t, slice)
-			for _, n := range []uint64{0, 1, 2, 15, 16, 17, slice - 1, slice, slice + 1, 2 * slice, endOfNonces - 1, endOfNonces, ^uint64(0)} {
+			for _, n := range []uint64{0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, slice - 1, slice, slice + 1, 2 * slice, endOfNonces - 1, endOfNonces, ^uint64(0)} {
 				want := min(n, slice)
 				out, tried := s.Scan(room(int(slice+1)*k), 0, 1234567, n)
 				require.Equal(t, want, tried, "n = %d", n)
@@ -242,7 +354,7 @@ func TestScanEndsAtTheLastNonce(t *testing.T) {
 		s := newScanner(t, kernel)
 		for _, k := range counts {
 			s.Reset(midstates(&h, k), (*hash.Tail)(h[64:76]))
-			for _, left := range []uint64{1, 2, 3, 15, 16, 17, s.Slice() - 1, s.Slice(), s.Slice() + 1} {
+			for _, left := range []uint64{1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, s.Slice() - 1, s.Slice(), s.Slice() + 1} {
 				first := uint32(endOfNonces - left)
 				for _, n := range []uint64{left - 1, left, left + 1, endOfNonces, ^uint64(0)} {
 					want := min(n, left, s.Slice())
@@ -363,7 +475,7 @@ func FuzzScan(f *testing.F) {
 	f.Add(uint8(3), []byte{}, uint32(0), uint32(0), uint8(20), uint8(7))
 	f.Fuzz(func(t *testing.T, k uint8, data []byte, mask, first uint32, n, free uint8) {
 		k = 1 + k%hash.MaxMidstates
-		n %= 24
+		n %= 70
 		r := bytes.NewReader(append(slices.Clone(data), make([]byte, 1024)...))
 		var tail hash.Tail
 		mids := make([]hash.Midstate, k)
