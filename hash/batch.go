@@ -1,5 +1,7 @@
 package hash
 
+import "fmt"
+
 // PairSize is the size in bytes of two digests, what is hashed at each step of a merkle tree.
 const PairSize = 64
 
@@ -8,19 +10,48 @@ const PairSize = 64
 // kernel this machine can run, and panics otherwise. It does not allocate and is safe for concurrent use, but dst and src
 // must not overlap.
 func SumHeaders(k Kernel, dst [][32]byte, src [][HeaderSize]byte) {
-	dst = dst[:len(src)]
-	switch k.mustCheck() {
-	default: // Generic
-		sumHeadersGeneric(dst, src)
-	}
+	sumHeaders(k.mustCheck(), dst[:len(src)], src)
 }
 
 // SumPairs writes the SHA-256d of each 64-byte message of src into the same place of dst, in internal byte order, under
 // the same terms as [SumHeaders].
 func SumPairs(k Kernel, dst [][32]byte, src [][PairSize]byte) {
-	dst = dst[:len(src)]
-	switch k.mustCheck() {
-	default: // Generic
-		sumPairsGeneric(dst, src)
+	sumPairs(k.mustCheck(), dst[:len(src)], src)
+}
+
+// SumSuffixes writes into every place i of dst the SHA-256d, in internal byte order, of the message that begins with prefix
+// and ends with suffix i, which are the size bytes of src from i·size on. The coinbases of one job are such messages: they
+// have one length and begin alike. It panics unless src holds as many suffixes as dst has places, neither more nor less;
+// size may be 0. Otherwise the terms are those of [SumHeaders].
+func SumSuffixes(k Kernel, dst [][32]byte, prefix Prefix, src []byte, size int) {
+	if size < 0 || len(src) != len(dst)*size {
+		panic(fmt.Sprintf("hash: SumSuffixes with %d bytes: want %d suffixes of %d", len(src), len(dst), size))
 	}
+	sumSuffixes(k.mustCheck(), dst, prefix, src, size)
+}
+
+// The same for a kernel that is known to run.
+
+func sumHeaders(k Kernel, dst [][32]byte, src [][HeaderSize]byte) {
+	if k == Generic {
+		sumHeadersGeneric(dst, src)
+		return
+	}
+	sumHeadersAssembly(k, dst, src)
+}
+
+func sumPairs(k Kernel, dst [][32]byte, src [][PairSize]byte) {
+	if k == Generic {
+		sumPairsGeneric(dst, src)
+		return
+	}
+	sumPairsAssembly(k, dst, src)
+}
+
+func sumSuffixes(k Kernel, dst [][32]byte, prefix Prefix, src []byte, size int) {
+	if k == Generic {
+		sumSuffixesGeneric(dst, prefix, src, size)
+		return
+	}
+	sumSuffixesAssembly(k, dst, prefix, src, size)
 }

@@ -29,6 +29,12 @@ func sumPairsGeneric(dst [][32]byte, src [][PairSize]byte) {
 	}
 }
 
+func sumSuffixesGeneric(dst [][32]byte, prefix Prefix, src []byte, size int) {
+	for i := range dst {
+		sumSuffix(&dst[i], prefix, src[i*size:][:size])
+	}
+}
+
 // sumHeader is SHA-256d of a header: a block, a block that ends in padding, and the hash of the digest.
 func sumHeader(dst *[32]byte, src *[HeaderSize]byte) {
 	var m schedule
@@ -54,6 +60,41 @@ func sumPair(dst *[32]byte, src *[PairSize]byte) {
 	rounds(&s, pairPadding.kw[:])
 	add(&state, &s)
 	sumDigest(&m, dst, &state)
+}
+
+// sumSuffix is SHA-256d of prefix and suffix: the blocks of the suffix, one or two that end in padding, and the hash of the
+// digest.
+func sumSuffix(dst *[32]byte, prefix Prefix, suffix []byte) {
+	var m schedule
+	var end [maxEnd]byte
+	padded := padSuffix(&end, prefix.size, len(suffix))
+
+	state := prefix.midstate()
+	for ; len(suffix) >= 64; suffix = suffix[64:] {
+		compressWith(&m, &state, (*[64]byte)(suffix))
+	}
+	copy(end[:], suffix)
+	for i := 0; i < padded; i += 64 {
+		compressWith(&m, &state, (*[64]byte)(end[i:]))
+	}
+	sumDigest(&m, dst, &state)
+}
+
+// maxEnd is the most bytes in the blocks of a message that are not wholly its own: 63, the padding's one bit, as many zeros
+// as it takes, and the length.
+const maxEnd = 128
+
+// padSuffix writes the padding of a message of prefix and suffix bytes to where it is in the message's last blocks, those
+// that the suffix does not fill, and returns the size of these blocks.
+func padSuffix(end *[maxEnd]byte, prefix, suffix int) (size int) {
+	rest := suffix % 64
+	size = 64
+	if rest+1+8 > size {
+		size = 128
+	}
+	end[rest] = 0x80
+	binary.BigEndian.PutUint64(end[size-8:], 8*(uint64(prefix)+uint64(suffix)))
+	return size
 }
 
 // pairPadding is the schedule of the padding after 64 bytes.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	stdhash "hash"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -85,6 +86,36 @@ func BenchmarkScan(b *testing.B) {
 	}
 }
 
+// BenchmarkScanCall times calls of Scan, each of a whole slice. So long, at most, old work is still hashed after a switch,
+// and so long Go cannot preempt a kernel in assembly. It reports the median, and what 99 of 100 calls take at most.
+func BenchmarkScanCall(b *testing.B) {
+	h := genesis.header(b)
+	for _, kernel := range kernels(b) {
+		for _, k := range []int{1, 16} {
+			b.Run(fmt.Sprintf("kernel=%v/midstates=%d", kernel, k), func(b *testing.B) {
+				s, err := hash.NewScanner(kernel)
+				if err != nil {
+					b.Fatal(err)
+				}
+				s.Reset(midstates(&h, k), (*hash.Tail)(h[64:76]))
+				dst := make([]hash.Candidate, 0, 2*hash.MaxMidstates)
+				times := make([]time.Duration, b.N)
+				first := uint32(0)
+				for i := range times {
+					start := time.Now()
+					_, tried := s.Scan(dst, ^uint32(0), first, s.Slice())
+					times[i] = time.Since(start)
+					first += uint32(tried)
+				}
+				slices.Sort(times)
+				b.ReportMetric(float64(times[(b.N-1)/2].Nanoseconds())/1e3, "p50-µs")
+				b.ReportMetric(float64(times[(b.N-1)*99/100].Nanoseconds())/1e3, "p99-µs")
+				b.ReportMetric(0, "ns/op")
+			})
+		}
+	}
+}
+
 // BenchmarkMidstateStdlib is what BenchmarkScan is compared with. Run both with -tags purego, too: without the tag
 // crypto/sha256 uses assembly.
 func BenchmarkMidstateStdlib(b *testing.B) {
@@ -151,6 +182,24 @@ func BenchmarkSumPairs(b *testing.B) {
 		})
 	}
 	b.Run("stdlib", func(b *testing.B) { sumStdlib(b, dst, func(i int) []byte { return src[i][:] }) })
+}
+
+// BenchmarkSumSuffixes hashes the coinbases of a job: 250 bytes, of which the first block is shared.
+func BenchmarkSumSuffixes(b *testing.B) {
+	const size = 250 - 64
+	dst, src := make([][32]byte, batch), make([]byte, batch*size)
+	prefix := hash.NewPrefix(make([]byte, 64))
+	for _, kernel := range kernels(b) {
+		b.Run(fmt.Sprintf("kernel=%v", kernel), func(b *testing.B) {
+			b.ReportAllocs()
+			for range b.N {
+				hash.SumSuffixes(kernel, dst, prefix, src, size)
+			}
+			reportRate(b, b.N*batch)
+		})
+	}
+	message := make([]byte, 250)
+	b.Run("stdlib", func(b *testing.B) { sumStdlib(b, dst, func(int) []byte { return message }) })
 }
 
 func sumStdlib(b *testing.B, dst [][32]byte, message func(int) []byte) {

@@ -1,0 +1,24 @@
+//go:build !purego
+
+package hash
+
+// lanesFor returns the kernel to hash n messages with, and its lanes.
+func lanesFor(k Kernel, n int) (Kernel, int) { return k, arm64Streams }
+
+// sumHeaderGroups hashes whole groups, n headers in all.
+func sumHeaderGroups(_ Kernel, dst *[32]byte, src *[HeaderSize]byte, n int) {
+	sumHeadersARM64(dst, src, n)
+}
+
+// sumPairGroups hashes whole groups, n pairs in all.
+func sumPairGroups(_ Kernel, dst *[32]byte, src *[PairSize]byte, n int) { sumPairsARM64(dst, src, n) }
+
+// sum hashes the group.
+func (g *suffixGroup) sum(Kernel) { g.sumStreams() }
+
+// The kernel ARM64 hashes a few messages side by side, each with a state of its own.
+const batchStreams = arm64Streams
+
+func compressStreams(states *[batchStreams][8]uint32, messages *[batchStreams]*byte, blocks int) {
+	compressARM64(states, messages, blocks)
+}

@@ -1,0 +1,11 @@
+//go:build purego || !(amd64 || arm64)
+
+package hash
+
+// There are no kernels in assembly here, so nothing below is reached.
+
+func sumHeadersAssembly(Kernel, [][32]byte, [][HeaderSize]byte) { panic("hash: no assembly here") }
+
+func sumPairsAssembly(Kernel, [][32]byte, [][PairSize]byte) { panic("hash: no assembly here") }
+
+func sumSuffixesAssembly(Kernel, [][32]byte, Prefix, []byte, int) { panic("hash: no assembly here") }
