@@ -2,11 +2,6 @@
 
 package hash
 
-func sumHeadersSHANI(dst *[32]byte, src *[HeaderSize]byte, n int) { panic("") }
-func sumPairsSHANI(dst *[32]byte, src *[PairSize]byte, n int)     { panic("") }
-func compressSHANI(states *[shaniStreams][8]uint32, messages *[shaniStreams]*byte, blocks int) {
-	panic("")
-}
 func sumHeadersAVX2(dst *[32]byte, src *[HeaderSize]byte, n int)          { panic("") }
 func sumPairsAVX2(dst *[32]byte, src *[PairSize]byte, n int)              { panic("") }
 func sumSuffixesAVX2(*[32]byte, *[8]uint32, **byte, int, **byte, int)     { panic("") }
