@@ -85,7 +85,11 @@ func selfTest(k Kernel) error {
 	if err := testSearch(s.Reset, s.Scan); err != nil {
 		return err
 	}
-	return testBatches(sumHeadersGeneric, sumPairsGeneric)
+	return testBatches(
+		func(dst [][32]byte, src [][HeaderSize]byte) { sumHeaders(k, dst, src) },
+		func(dst [][32]byte, src [][PairSize]byte) { sumPairs(k, dst, src) },
+		func(dst [][32]byte, p Prefix, src []byte, size int) { sumSuffixes(k, dst, p, src, size) },
+	)
 }
 
 // testMasks are the filters of the known search: as little as one bit, in each byte of the word, and all of it. Every wrong
@@ -133,9 +137,14 @@ func testSearch(
 	return nil
 }
 
-// testBatches makes the merkle root of the known headers' digests, in batches of 64 headers and 32, 16, 8, 4, 2 and 1 pairs,
-// and says which answer is wrong.
-func testBatches(headers func([][32]byte, [][HeaderSize]byte), pairs func([][32]byte, [][PairSize]byte)) error {
+// testBatches hashes the known headers, as headers, as suffixes of nothing, and as suffixes of their first block where that
+// is the same, and makes the merkle root of their digests, in batches of 32, 16, 8, 4, 2 and 1 pairs. It says which answer
+// is wrong.
+func testBatches(
+	headers func([][32]byte, [][HeaderSize]byte),
+	pairs func([][32]byte, [][PairSize]byte),
+	suffixes func([][32]byte, Prefix, []byte, int),
+) error {
 	src := knownHeaders()
 	digests := make([][32]byte, len(src))
 	headers(digests, src)
@@ -151,6 +160,29 @@ func testBatches(headers func([][32]byte, [][HeaderSize]byte), pairs func([][32]
 			i++
 		}
 	}
+
+	again := make([][32]byte, len(src))
+	messages := make([]byte, 0, len(src)*HeaderSize)
+	for i := range src {
+		messages = append(messages, src[i][:]...)
+	}
+	suffixes(again, Prefix{}, messages, HeaderSize)
+	for i := range again {
+		if again[i] != digests[i] {
+			return fmt.Errorf("batch of suffixes: digest %d is %x, must be %x (internal order)", i, again[i], digests[i])
+		}
+	}
+	again, messages = again[:len(knownWords[0])], messages[:0]
+	for i := range again {
+		messages = append(messages, src[i][64:]...)
+	}
+	suffixes(again, NewPrefix(src[0][:]), messages, HeaderSize-64)
+	for i := range again {
+		if again[i] != digests[i] {
+			return fmt.Errorf("batch of suffixes after a block: digest %d is %x, must be %x (internal order)", i, again[i], digests[i])
+		}
+	}
+
 	for len(digests) > 1 {
 		src := make([][PairSize]byte, len(digests)/2)
 		for i := range src {

@@ -130,23 +130,36 @@ func TestSelfTestOfSearch(t *testing.T) {
 
 // So is one with any digest of a batch wrong, in whichever bit.
 func TestSelfTestOfBatches(t *testing.T) {
-	require.NoError(t, testBatches(sumHeadersGeneric, sumPairsGeneric))
+	require.NoError(t, testBatches(sumHeadersGeneric, sumPairsGeneric, sumSuffixesGeneric))
+	flip := func(digest *[32]byte, i int) { digest[i*5%256/8] ^= 1 << (i * 5 % 8) }
 	for message := range 64 {
-		bit := message * 5 % 256
 		require.Error(t, testBatches(func(dst [][32]byte, src [][HeaderSize]byte) {
 			sumHeadersGeneric(dst, src)
-			dst[message][bit/8] ^= 1 << (bit % 8)
-		}, sumPairsGeneric), "header %d", message)
+			flip(&dst[message], message)
+		}, sumPairsGeneric, sumSuffixesGeneric), "header %d", message)
+
+		for _, prefixes := range []bool{false, true} {
+			if prefixes && message >= 32 {
+				continue
+			}
+			err := testBatches(sumHeadersGeneric, sumPairsGeneric, func(dst [][32]byte, p Prefix, src []byte, size int) {
+				sumSuffixesGeneric(dst, p, src, size)
+				if prefixes == (p.Size() > 0) {
+					flip(&dst[message], message)
+				}
+			})
+			require.ErrorContains(t, err, "batch of suffixes", "suffix %d", message)
+			require.ErrorContains(t, err, fmt.Sprintf(": digest %d is ", message))
+		}
 	}
 	for size := 1; size <= 32; size *= 2 {
 		for message := range size {
-			bit := message * 37 % 256
 			require.ErrorContains(t, testBatches(sumHeadersGeneric, func(dst [][32]byte, src [][PairSize]byte) {
 				sumPairsGeneric(dst, src)
 				if len(src) == size {
-					dst[message][bit/8] ^= 1 << (bit % 8)
+					flip(&dst[message], message+size)
 				}
-			}), "merkle root is ", "pair %d of %d", message, size)
+			}, sumSuffixesGeneric), "merkle root is ", "pair %d of %d", message, size)
 		}
 	}
 }
