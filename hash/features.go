@@ -8,7 +8,7 @@ type features struct {
 	arm64SHA2 bool // arm64: SHA256H, SHA256H2, SHA256SU0, SHA256SU1
 	sha       bool // amd64: SHA with SSSE3 and SSE4.1
 	avx2      bool // amd64: AVX2
-	avx512    bool // amd64: AVX-512 F, BW, DQ, VL
+	avx512    bool // amd64: AVX2 and AVX-512 F, BW, DQ, VL
 
 	// fourPorts says that four 512-bit operations begin in a cycle, where others begin two. It makes no kernel usable, only
 	// faster than another.

@@ -1,7 +1,11 @@
 package hash
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -47,6 +51,42 @@ func TestKernelsOfFeatures(t *testing.T) {
 		for _, k := range want {
 			require.NoError(t, k.checkOn(test.has, pass))
 		}
+	}
+}
+
+// No kernel needs an extension that was not asked for: each generator says at every function which ones it uses.
+func TestAssemblyNeedsNothingElse(t *testing.T) {
+	asked := map[Kernel][]string{ // those of amd64's baseline included
+		SHANI:    {"SSE", "SSE2", "SSSE3", "SSE4.1", "SHA"},
+		AVX2:     {"AVX", "AVX2"},
+		AVX512:   {"AVX", "AVX2", "AVX512F", "AVX512BW", "AVX512DQ", "AVX512VL"},
+		AVX512x2: {"AVX", "AVX2", "AVX512F", "AVX512BW", "AVX512DQ", "AVX512VL"},
+	}
+	files, err := filepath.Glob("*_amd64.s")
+	require.NoError(t, err)
+	function := regexp.MustCompile(`(?m)^(?:// Requires: (.*)\n)?TEXT ·(\w+)\(SB\)`)
+	seen := map[Kernel]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		functions := function.FindAllSubmatch(text, -1)
+		require.NotEmpty(t, functions, file)
+		for _, f := range functions {
+			needs, name := string(f[1]), string(f[2])
+			of := Auto
+			for k := range asked {
+				if strings.HasSuffix(strings.ToLower(name), k.String()) {
+					of = k
+				}
+			}
+			require.NotEqual(t, Auto, of, "%s: %s is of no kernel", file, name)
+			require.NotEmpty(t, needs, "%s: %s needs nothing", file, name)
+			require.Subset(t, asked[of], strings.Split(needs, ", "), "%s: %s", file, name)
+			seen[of] = true
+		}
+	}
+	for k := range asked {
+		require.True(t, seen[k] || !finished[k], "%v has assembly", k)
 	}
 }
 
