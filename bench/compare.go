@@ -1,0 +1,93 @@
+package bench
+
+import (
+	"math"
+	"slices"
+)
+
+// Against is what holds for a comparison with an earlier run.
+type Against struct {
+	Machine     Machine `json:"machine"`      // that the earlier run was on
+	SameMachine bool    `json:"same_machine"` // see [Machine.Same]
+	Missing     []Key   `json:"missing"`      // what only the earlier run measured
+	New         []Key   `json:"new"`          // what only this run measured
+}
+
+// Key names a row of the table.
+type Key struct {
+	Task      Task   `json:"task"`
+	Kernel    string `json:"kernel"`
+	Midstates int    `json:"midstates"`
+	Threads   int    `json:"threads"`
+}
+
+// Key returns the name of the row.
+func (m *Measurement) Key() Key { return Key{m.Task, m.Kernel, m.Midstates, m.Threads} }
+
+// Change is how a rate changed since an earlier run.
+type Change struct {
+	Before float64 `json:"mhs_median"` // the earlier median
+	Ratio  float64 `json:"ratio"`      // of the medians, now to before
+
+	// Verdict is "faster" or "slower" if the change exceeds the noise, and "noise" if not. It exceeds the noise if the
+	// intervals of the two medians have nothing in common, and if the ratio is further from 1 than that of every baseline of
+	// the task: their code is the same in both runs, so what changed them is the machine, or the version of Go. Between
+	// different machines only the intervals count.
+	Verdict string `json:"verdict"`
+}
+
+// Verdicts of a [Change].
+const (
+	Faster = "faster"
+	Slower = "slower"
+	Noise  = "noise"
+)
+
+// CompareWith fills in how each measurement changed since an earlier run.
+func (r *Results) CompareWith(old *Results) {
+	a := &Against{Machine: old.Summary.Machine, Missing: []Key{}, New: []Key{}}
+	a.SameMachine = r.Summary.Machine.Same(&a.Machine)
+	r.Summary.Against = a
+
+	before := map[Key]*Measurement{}
+	for i := range old.Measurements {
+		before[old.Measurements[i].Key()] = &old.Measurements[i]
+	}
+	drift := map[Task]float64{} // of the baselines, as the greatest |ln ratio|
+	for i := range r.Measurements {
+		m := &r.Measurements[i]
+		m.Change = nil
+		b := before[m.Key()]
+		if b == nil {
+			a.New = append(a.New, m.Key())
+			continue
+		}
+		m.Change = &Change{Before: b.Median, Ratio: rounded(m.Median / b.Median), Verdict: Noise}
+		if a.SameMachine && m.IsBaseline() {
+			drift[m.Task] = max(drift[m.Task], math.Abs(math.Log(m.Change.Ratio)))
+		}
+	}
+	for i := range r.Measurements {
+		m := &r.Measurements[i]
+		if m.Change == nil {
+			continue
+		}
+		b := before[m.Key()]
+		delete(before, m.Key())
+		beyond := m.IsBaseline() || math.Abs(math.Log(m.Change.Ratio)) > drift[m.Task]
+		switch {
+		case m.Low > b.High && beyond:
+			m.Change.Verdict = Faster
+		case m.High < b.Low && beyond:
+			m.Change.Verdict = Slower
+		}
+	}
+	for i := range old.Measurements {
+		if k := old.Measurements[i].Key(); before[k] != nil {
+			a.Missing = append(a.Missing, k)
+		}
+	}
+}
+
+// IsBaseline reports whether others' code was measured.
+func (m *Measurement) IsBaseline() bool { return slices.Contains(baselineNames, m.Kernel) }

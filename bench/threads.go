@@ -1,0 +1,76 @@
+package bench
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// crew runs one workload on each of several threads at once, for as long as a window.
+type crew struct {
+	now     clock
+	members []crewMember
+	begin   []chan time.Duration // to each member: how long
+	end     chan struct{}        // from each, when its window is over
+	ready   atomic.Int32         // members that wait for the others
+}
+
+// crewMember is a thread's own, padded so that no two are on one cache line.
+type crewMember struct {
+	run  workload
+	rate float64 // in the last window
+	_    [112]byte
+}
+
+// newCrew starts a thread for each of the workloads. The caller ends them with stop.
+func newCrew(now clock, runs []workload) *crew {
+	c := &crew{now: now, members: make([]crewMember, len(runs)), end: make(chan struct{}, len(runs))}
+	for i, run := range runs {
+		c.members[i].run = run
+		begin := make(chan time.Duration)
+		c.begin = append(c.begin, begin)
+		go c.work(&c.members[i], begin)
+	}
+	return c
+}
+
+// stop ends the threads.
+func (c *crew) stop() {
+	for _, b := range c.begin {
+		close(b)
+	}
+}
+
+// window has all members work for d at the same time and returns the sum of their rates.
+func (c *crew) window(d time.Duration) (rate float64) {
+	c.ready.Store(0)
+	for _, b := range c.begin {
+		b <- d
+	}
+	for range c.members {
+		<-c.end
+	}
+	for i := range c.members {
+		rate += c.members[i].rate
+	}
+	return rate
+}
+
+func (c *crew) work(m *crewMember, begin <-chan time.Duration) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for d := range begin {
+		// They begin together: otherwise the first would have the machine for itself until the last is awake.
+		for c.ready.Add(1); int(c.ready.Load()) < len(c.members); {
+			runtime.Gosched()
+		}
+		start := c.now()
+		done, elapsed := 0, time.Duration(0)
+		for elapsed < d {
+			done += m.run(1)
+			elapsed = max(c.now()-start, 1)
+		}
+		m.rate = float64(done) / elapsed.Seconds()
+		c.end <- struct{}{}
+	}
+}
