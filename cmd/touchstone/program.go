@@ -18,6 +18,7 @@ type program struct {
 	con       *console
 	lookupEnv func(string) (string, bool)
 	refused   func() []*hash.Refusal // kernels that compute wrong
+	measure   measureFunc            // nil means bench.Run
 }
 
 // run parses args, runs the command they name, reports its error if there is
@@ -49,6 +50,7 @@ Usage:
 
 Commands:
   mine        mine on a node of yours, or on a private chain that needs nothing
+  bench       measure this machine's kernels
   verify      check headers, blocks and block templates
   version     print the build, this machine and its kernels
   completion  print a completion script for a shell
@@ -90,6 +92,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		(&mineCommand{program: p}).command(),
+		(&benchCommand{program: p}).command(),
 		(&verifyCommand{program: p}).command(),
 		(&versionCommand{program: p}).command(),
 		(&completionCommand{program: p}).command(),

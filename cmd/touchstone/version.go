@@ -1,14 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
 
-	"github.com/klauspost/cpuid/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/touchstone-btc/touchstone/bench"
 	"github.com/touchstone-btc/touchstone/hash"
 )
 
@@ -44,20 +43,10 @@ type versionInfo struct {
 	Go       string    `json:"go"`
 	OS       string    `json:"os"`
 	Arch     string    `json:"arch"`
-	CPU      cpuInfo   `json:"cpu"`
+	CPU      bench.CPU `json:"cpu"`
 	Kernels  []string  `json:"kernels"`
 	Kernel   string    `json:"kernel"`
 	Refused  []refusal `json:"refused"`
-}
-
-type cpuInfo struct {
-	Name          string   `json:"name"`
-	Vendor        string   `json:"vendor"`
-	Family        int      `json:"family"`
-	Model         int      `json:"model"`
-	PhysicalCores int      `json:"physical_cores"`
-	LogicalCores  int      `json:"logical_cores"`
-	Features      []string `json:"features"`
 }
 
 // refusal is a kernel that fails its self-test here.
@@ -133,36 +122,6 @@ func readVersion() versionInfo {
 	for _, k := range hash.Kernels() {
 		info.Kernels = append(info.Kernels, k.String())
 	}
-	c := cpuid.CPU
-	info.CPU = cpuInfo{
-		Name:          c.BrandName,
-		Vendor:        c.VendorString,
-		Family:        c.Family,
-		Model:         c.Model,
-		PhysicalCores: c.PhysicalCores,
-		LogicalCores:  c.LogicalCores,
-		Features:      searchFeatures(c),
-	}
-	if info.CPU.Name == "" {
-		info.CPU.Name = "unknown"
-	}
-	if info.CPU.LogicalCores == 0 {
-		info.CPU.LogicalCores = runtime.NumCPU()
-	}
+	info.CPU = bench.ThisCPU()
 	return info
-}
-
-// searchFeatures are the processor's features that matter to hashing, by the
-// names that /proc/cpuinfo and most manuals use.
-func searchFeatures(c cpuid.CPUInfo) []string {
-	have := []string{}
-	for _, f := range []cpuid.FeatureID{
-		cpuid.SSE2, cpuid.SSSE3, cpuid.SSE4, cpuid.AVX, cpuid.AVX2, cpuid.BMI2, cpuid.SHA,
-		cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.AVX512DQ, cpuid.SHA2, cpuid.ASIMD,
-	} {
-		if c.Supports(f) {
-			have = append(have, strings.ToLower(fmt.Sprint(f)))
-		}
-	}
-	return have
 }
