@@ -13,7 +13,11 @@ type crew struct {
 	begin   []chan time.Duration // to each member: how long
 	end     chan struct{}        // from each, when its window is over
 	ready   atomic.Int32         // members that wait for the others
+	start   atomic.Int64         // when the window began, for all; notYet before that
 }
+
+// notYet is no time of a clock.
+const notYet = -1
 
 // crewMember is a thread's own, padded so that no two are on one cache line.
 type crewMember struct {
@@ -44,6 +48,7 @@ func (c *crew) stop() {
 // window has all members work for d at the same time and returns the sum of their rates.
 func (c *crew) window(d time.Duration) (rate float64) {
 	c.ready.Store(0)
+	c.start.Store(notYet)
 	for _, b := range c.begin {
 		b <- d
 	}
@@ -61,10 +66,15 @@ func (c *crew) work(m *crewMember, begin <-chan time.Duration) {
 	defer runtime.UnlockOSThread()
 	for d := range begin {
 		// They begin together: otherwise the first would have the machine for itself until the last is awake.
-		for c.ready.Add(1); int(c.ready.Load()) < len(c.members); {
+		if int(c.ready.Add(1)) == len(c.members) {
+			c.start.Store(int64(c.now()))
+		}
+		for c.start.Load() == notYet {
 			runtime.Gosched()
 		}
-		start := c.now()
+		// Time counts from when the window began, not from when this thread got a core, so that there is no more than one
+		// machine to be shared, however many threads there are.
+		start := time.Duration(c.start.Load())
 		done, elapsed := 0, time.Duration(0)
 		for elapsed < d {
 			done += m.run(1)
