@@ -7,3 +7,6 @@
 //
 // It knows nothing of work, targets or networks. [Calibrate] is for programs that choose a kernel.
 package bench
+
+// The tables of hash/README.md:
+//go:generate go test -run ^TestReadmeTables$ . -update
