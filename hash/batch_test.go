@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -79,7 +80,7 @@ func suffixSizes() (sizes []int) {
 			sizes = append(sizes, size)
 		}
 	}
-	return append(sizes, 1000, 5000)
+	return append(sizes, 1000, 5000, 1<<14, 1<<14+1) // the last is one more than is hashed in lanes
 }
 
 func TestSumSuffixes(t *testing.T) {
@@ -87,7 +88,7 @@ func TestSumSuffixes(t *testing.T) {
 	eachKernel(t, func(t *testing.T, k hash.Kernel) {
 		for i, size := range suffixSizes() {
 			for _, n := range batchSizes {
-				if n > 33 && size > 200 {
+				if n > 33 && size > 200 || n > 3 && size > 5000 {
 					continue
 				}
 				before := make([]byte, i%4*64)
@@ -158,6 +159,33 @@ func TestPrefix(t *testing.T) {
 		hash.SumSuffixes(hash.Generic, dst[:], prefix, rest, len(rest))
 		require.Equal(t, sum256d(b), dst[0])
 	}
+}
+
+// Goroutines begin with small stacks, which move when they grow, and here the messages and digests are on them.
+func TestBatchesConcurrently(t *testing.T) {
+	eachKernel(t, func(t *testing.T, k hash.Kernel) {
+		var group sync.WaitGroup
+		for i := range 64 {
+			group.Go(func() {
+				var headers [33][hash.HeaderSize]byte
+				var pairs [33][hash.PairSize]byte
+				var suffixes [33 * 100]byte
+				for j := range headers {
+					headers[j][j], pairs[j][j], suffixes[100*j] = byte(i), byte(i), byte(i)
+				}
+				var dst [3][33][32]byte
+				hash.SumHeaders(k, dst[0][:], headers[:])
+				hash.SumPairs(k, dst[1][:], pairs[:])
+				hash.SumSuffixes(k, dst[2][:], hash.Prefix{}, suffixes[:], 100)
+				for j := range headers {
+					if dst[0][j] != sum256d(headers[j][:]) || dst[1][j] != sum256d(pairs[j][:]) || dst[2][j] != sum256d(suffixes[100*j:][:100]) {
+						t.Errorf("message %d of goroutine %d is wrong", j, i)
+					}
+				}
+			})
+		}
+		group.Wait()
+	})
 }
 
 // Every kernel compares with crypto/sha256: batches of any number of messages, of any bytes.
