@@ -1,10 +1,11 @@
 // Package hash computes Bitcoin's SHA-256d: one message at a time, many messages at once, and the search for a nonce.
 //
-// It knows three shapes of message and nothing of what they say: an 80-byte header, of which the last four bytes are a
-// nonce to be searched; a 64-byte pair, as hashed at every step of a merkle tree; and bytes of any length. It does not
-// know what the fields of a header mean, what a target or a difficulty is, how a search is divided, or what time it is:
-// those belong to the packages above. It starts no goroutine, reads no clock, no environment and no file, and outside the
-// values it hands out it keeps nothing but what it found out about the machine.
+// It knows four shapes of message and nothing of what they say: an 80-byte header, of which the last four bytes are a
+// nonce to be searched; a 64-byte pair, as hashed at every step of a merkle tree; messages of one length that begin
+// with a common [Prefix], as the coinbases of a job do; and bytes of any length. It does not know what the fields of a
+// header mean, what a target or a difficulty is, how a search is divided, or what time it is: those belong to the
+// packages above. It starts no goroutine, reads no clock, no environment and no file, and outside the values it hands
+// out it keeps nothing but what it found out about the machine.
 //
 // # The search
 //
@@ -17,10 +18,11 @@
 //
 // # Kernels
 //
-// A [Kernel] is one implementation of the search and of the batches [SumHeaders] and [SumPairs]. All of them give the
-// same results as [Generic], which is plain Go and the definition. Each is asked for known answers before it is used for the
-// first time: [SelfTest]. One that fails is not used, and [Refused] tells. With the build tag purego the package contains no
-// assembly and calls none: [Sum256d] then uses crypto/sha256, whose assembly the same tag removes.
+// A [Kernel] is one implementation of the search and of the batches [SumHeaders], [SumPairs] and [SumSuffixes]. All of
+// them give the same results as [Generic], which is plain Go and the definition. Each is asked for known answers before
+// it is used for the first time: [SelfTest]. One that fails is not used, and [Refused] tells. With the build tag purego
+// the package contains no assembly and calls none: [Sum256d] then uses crypto/sha256, whose assembly the same tag
+// removes.
 //
 // # Byte order
 //
