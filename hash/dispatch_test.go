@@ -103,7 +103,7 @@ func TestKernelThatSums(t *testing.T) {
 		name = toucher(t, func() { SumPairs(k, dst, pairs) })
 		require.Equal(t, "sumpairs"+k.String(), strings.ToLower(name))
 
-		want := "blocks" // a subroutine of sumSuffixes
+		want := "blocks"              // a subroutine of sumSuffixes
 		if k == SHANI || k == ARM64 { // with a state for each stream
 			want = "compress"
 		}
