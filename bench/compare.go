@@ -30,9 +30,9 @@ type Change struct {
 	Ratio  float64 `json:"ratio"`      // of the medians, now to before
 
 	// Verdict is "faster" or "slower" if the change exceeds the noise, and "noise" if not. It exceeds the noise if the
-	// intervals of the two medians have nothing in common, and if the ratio is further from 1 than that of every baseline of
-	// the task: their code is the same in both runs, so what changed them is the machine, or the version of Go. Between
-	// different machines only the intervals count.
+	// intervals of the two medians have nothing in common, and, on the same machine, if the ratio is further from 1 than
+	// those of every baseline of the task and of every unit of the processor: in both runs they are the same code, so that
+	// what changed them is noise itself, such as another program on this machine.
 	Verdict string `json:"verdict"`
 }
 
@@ -53,7 +53,13 @@ func (r *Results) CompareWith(old *Results) {
 	for i := range old.Measurements {
 		before[old.Measurements[i].Key()] = &old.Measurements[i]
 	}
-	drift := map[Task]float64{} // of the baselines, as the greatest |ln ratio|
+	drift := map[Task]float64{} // the greatest |ln ratio| of what cannot have changed
+	if a.SameMachine {
+		units := unitDrift(r.Summary.Units, old.Summary.Units)
+		for _, t := range Tasks() {
+			drift[t] = units
+		}
+	}
 	for i := range r.Measurements {
 		m := &r.Measurements[i]
 		m.Change = nil
@@ -74,7 +80,7 @@ func (r *Results) CompareWith(old *Results) {
 		}
 		b := before[m.Key()]
 		delete(before, m.Key())
-		beyond := m.IsBaseline() || math.Abs(math.Log(m.Change.Ratio)) > drift[m.Task]
+		beyond := math.Abs(math.Log(m.Change.Ratio)) > drift[m.Task]
 		switch {
 		case m.Low > b.High && beyond:
 			m.Change.Verdict = Faster
@@ -87,6 +93,18 @@ func (r *Results) CompareWith(old *Results) {
 			a.Missing = append(a.Missing, k)
 		}
 	}
+}
+
+// unitDrift returns the greatest |ln ratio| of a unit's rates.
+func unitDrift(now, before []UnitRate) (drift float64) {
+	for _, n := range now {
+		for _, b := range before {
+			if n.Unit == b.Unit && n.Width == b.Width && n.Median > 0 && b.Median > 0 {
+				drift = max(drift, math.Abs(math.Log(n.Median/b.Median)))
+			}
+		}
+	}
+	return drift
 }
 
 // IsBaseline reports whether others' code was measured.

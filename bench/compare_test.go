@@ -14,7 +14,7 @@ func measured(kernel string, median, side float64) Measurement {
 func TestCompareWith(t *testing.T) {
 	machine := Machine{OS: "linux", Arch: "amd64", Threads: 2, CPU: CPU{Name: "one", LogicalCores: 2}}
 	before := func() *Results {
-		return &Results{Summary: Summary{Machine: machine}, Measurements: []Measurement{
+		return &Results{Summary: Summary{Machine: machine, Units: []UnitRate{{Unit: "vector", Width: 512, Median: 15}}}, Measurements: []Measurement{
 			measured("avx512", 100, 1), measured("avx2", 50, 1), measured(stdlib, 10, 0.05), measured("gone", 1, 0.1),
 		}}
 	}
@@ -46,7 +46,11 @@ func TestCompareWith(t *testing.T) {
 	require.Equal(t, []string{"avx512 noise", "avx2 noise"}, compare(r), "the intervals touch")
 
 	r = now(measured("avx512", 103, 1), measured("avx2", 47, 1), measured(stdlib, 9.6, 0.05))
-	require.Equal(t, []string{"avx512 noise", "avx2 slower", "crypto/sha256 slower"}, compare(r), "the machine drifted by 4 %, one changed by 3 %")
+	require.Equal(t, []string{"avx512 noise", "avx2 slower", "crypto/sha256 noise"}, compare(r), "the machine drifted by 4 %, one changed by 3 %")
+
+	r = now(measured("avx512", 103, 1), measured("avx2", 47, 1))
+	r.Summary.Units = []UnitRate{{Unit: "vector", Width: 512, Median: 14.4}, {Unit: "vector", Width: 256, Median: 1}}
+	require.Equal(t, []string{"avx512 noise", "avx2 slower"}, compare(r), "the vector units are slower by 4 %")
 
 	machine.CPU.Name = "another"
 	r = now(measured("avx512", 103, 1), measured(stdlib, 5, 0.05))

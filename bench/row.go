@@ -85,7 +85,7 @@ func (b *bench) unitRates(ds []demand) []float64 {
 // as r; each is nil if there is none.
 func (r *row) measurement(one, std *row) Measurement {
 	sorted := slices.Sorted(slices.Values(r.rates))
-	low, high := medianInterval(sorted)
+	low, high := medianInterval(r.rates)
 	middle := quantile(sorted, 0.5)
 	m := Measurement{
 		Task:      r.task,

@@ -241,16 +241,28 @@ func TestRatioIsPaired(t *testing.T) {
 }
 
 func TestMedianInterval(t *testing.T) {
-	sorted := make([]float64, 100)
-	for i := range sorted {
-		sorted[i] = float64(i + 1)
+	inOrder := make([]float64, 100)
+	for i := range inOrder {
+		inOrder[i] = float64(i + 1)
 	}
-	low, high := medianInterval(sorted)
+	// 37 is coprime to 100: every part has low and high values.
+	mixed := make([]float64, 100)
+	for i := range mixed {
+		mixed[i] = inOrder[i*37%100]
+	}
+	low, high := medianInterval(mixed)
 	require.Equal(t, []float64{41, 60}, []float64{low, high}, "ranks 41 and 60 of a hundred, as in tables of the sign test")
-	low, high = medianInterval(sorted[:3])
+
+	// A machine that becomes faster all the time: the medians of the parts are 5.5, 15.5, … 95.5, whose standard deviation
+	// is 30.28.
+	low, high = medianInterval(inOrder)
+	require.InDelta(t, 50.5-2.262*30.2765/3.16228, low, 1e-3)
+	require.InDelta(t, 50.5+2.262*30.2765/3.16228, high, 1e-3)
+
+	low, high = medianInterval([]float64{2, 3, 1})
 	require.Equal(t, []float64{1, 3}, []float64{low, high})
-	low, high = medianInterval(sorted[:1])
-	require.Equal(t, []float64{1, 1}, []float64{low, high})
+	low, high = medianInterval([]float64{7})
+	require.Equal(t, []float64{7, 7}, []float64{low, high})
 }
 
 func TestRounded(t *testing.T) {

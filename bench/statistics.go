@@ -16,13 +16,34 @@ func quantile(sorted []float64, q float64) float64 {
 	return sorted[i] + (at-float64(i))*(sorted[j]-sorted[i])
 }
 
-// medianInterval returns the two of the sorted values between which the median of what they are a sample of lies, with a
-// probability of 95 %, however the values are distributed: how many of n values are below the median is a binomial with
-// mean n/2 and standard deviation √n/2. Of a few values it returns the least and the greatest.
-func medianInterval(sorted []float64) (low, high float64) {
+// medianInterval returns what the median of the values, in the order in which they were measured, lies between with a
+// probability of 95 %. It is the wider of two intervals.
+//
+// One is between two of the values, for values that don't depend on each other, however they are distributed: how many of n
+// are below the median is a binomial with mean n/2 and standard deviation √n/2.
+//
+// The other is for a machine that is now faster and now slower for seconds: the values are cut into ten parts, and how far
+// the medians of the parts differ tells how far that of another run would (Student's t with nine degrees of freedom).
+func medianInterval(values []float64) (low, high float64) {
+	sorted := slices.Sorted(slices.Values(values))
 	n := float64(len(sorted))
 	i := max(0, int(math.Floor((n-1.96*math.Sqrt(n))/2)))
-	return sorted[i], sorted[len(sorted)-1-i]
+	low, high = sorted[i], sorted[len(sorted)-1-i]
+
+	const parts, student = 10, 2.262
+	if len(values) < 3*parts {
+		return low, high
+	}
+	middle := quantile(sorted, 0.5)
+	sum, squares := 0.0, 0.0
+	for p := range parts {
+		m := median(values[p*len(values)/parts:(p+1)*len(values)/parts]) - middle
+		sum += m
+		squares += m * m
+	}
+	deviation := math.Sqrt(max(0, squares-sum*sum/parts) / (parts - 1))
+	side := student * deviation / math.Sqrt(parts)
+	return max(sorted[0], min(low, middle-side)), min(sorted[len(sorted)-1], max(high, middle+side))
 }
 
 // quotients returns a[i] / b[i].

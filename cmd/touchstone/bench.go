@@ -57,9 +57,10 @@ Flags:
   --seconds S        how long to measure, about, 0.1 to 3600; default 60
   --task T,…         scan, headers, pairs; default: all
   --against FILE     compare with the output of an earlier bench --json. A
-                     change is told from noise if the 95 % intervals of the
-                     two medians have nothing in common and it is greater than
-                     that of any row of others' code in the task
+                     change is more than noise if the 95 % intervals of the two
+                     medians have nothing in common, and if it is greater than
+                     those of others' code and of the processor's units, which
+                     are the same in both runs
   --plot FILE        also draw the table: a name in .svg or .png
   --json             a line per row: task, kernel, midstates (0: not a search),
                      threads, mhs_median, mhs_best, mhs_low and mhs_high (the
