@@ -23,14 +23,17 @@ func BenchmarkBaseline(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		for task, run := range map[Task]workload{
-			Scan:    search,
-			Headers: batches(oneByOne[[hash.HeaderSize]byte](other.doubled)),
-			Pairs:   batches(oneByOne[[hash.PairSize]byte](other.doubled)),
+		for _, t := range []struct {
+			task Task
+			run  workload
+		}{
+			{Scan, search},
+			{Headers, batches(oneByOne[[hash.HeaderSize]byte](other.doubled))},
+			{Pairs, batches(oneByOne[[hash.PairSize]byte](other.doubled))},
 		} {
-			b.Run(fmt.Sprintf("task=%s/code=%s", task, other.name), func(b *testing.B) {
+			b.Run(fmt.Sprintf("task=%s/code=%s", t.task, other.name), func(b *testing.B) {
 				b.ReportAllocs()
-				reportRate(b, run(b.N))
+				reportRate(b, t.run(b.N))
 			})
 		}
 	}
@@ -65,9 +68,14 @@ func BenchmarkThreads(b *testing.B) {
 
 // BenchmarkUnits measures the processor's units.
 func BenchmarkUnits(b *testing.B) {
+	seen := map[resource]bool{}
 	for _, k := range hash.Kernels() {
 		ops, _ := hash.ScanOperations(k, 16)
 		for _, d := range demandsOf(ops) {
+			if seen[d.resource] {
+				continue
+			}
+			seen[d.resource] = true
 			b.Run(fmt.Sprintf("unit=%s/bits=%d", d.unit, d.width), func(b *testing.B) {
 				probe := probeOf(d.resource)
 				done := 0

@@ -36,6 +36,10 @@ func (b *benchPrinter) print() {
 			b.threadTable(more)
 		}
 	}
+	if s.NoEnergy != "" {
+		b.con.Print("")
+		b.con.Print("energy per hash is unknown: %s", oneLine(s.NoEnergy))
+	}
 	b.against()
 }
 
