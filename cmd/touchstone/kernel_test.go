@@ -14,7 +14,7 @@ import (
 	"github.com/touchstone-btc/touchstone/internal/serve"
 )
 
-var errMiss = errors.New("search of 4 midstates: nonce 1 is missing.")
+var errMiss = errors.New("search of 4 midstates: nonce 1 is missing")
 
 // A kernel that is named and can't be used is an error with a cure, from the
 // flag and from the environment, before anything is made.
@@ -91,7 +91,7 @@ func TestRefusedKernels(t *testing.T) {
 		p.run(t.Context(), args)
 		require.Contains(t, log.String(), warning, args)
 		if args[len(args)-1] == "--json" {
-			require.Contains(t, out.String(), `"refused":[{"kernel":"avx2","error":"search of 4 midstates: nonce 1 is missing."}]`)
+			require.Contains(t, out.String(), `"refused":[{"kernel":"avx2","error":"search of 4 midstates: nonce 1 is missing"}]`)
 		}
 	}
 
