@@ -28,9 +28,3 @@ func PairOperations(k Kernel) (ops Operations, ok bool) {
 	ops = pairOperations[k]
 	return ops, ops.Hashes > 0
 }
-
-var (
-	scanOperations   = map[Kernel]map[int]Operations{}
-	headerOperations = map[Kernel]Operations{}
-	pairOperations   = map[Kernel]Operations{}
-)

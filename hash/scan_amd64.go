@@ -21,7 +21,7 @@ func (s *Scanner) newAssembly() {
 func (s *Scanner) resetAssembly() {
 	switch s.kernel {
 	case AVX2, AVX512, AVX512x2:
-		s.assembly.lanes.reset(&s.generic, s.midstates, s.lanes())
+		s.assembly.lanes.reset(s.kernel, &s.generic, s.midstates, s.lanes())
 	case SHANI:
 		s.assembly.shani.reset(&s.generic, s.midstates)
 	}
@@ -40,14 +40,19 @@ func (s *Scanner) lanes() int {
 
 // scanVectors computes that many vectors, from the nonce first on.
 func (s *Scanner) scanVectors(hits *hitWords, mask, first uint32, vectors int) {
+	if s.kernel == SHANI {
+		scanSHANI(hits, s.assembly.shani, mask, first, vectors, s.roundedMidstates())
+		return
+	}
+	lanes := s.assembly.lanes
+	lanes.words.mask, lanes.words.first = mask, first
+	nonces := vectors * int(lanes.words.nonces)
 	switch s.kernel {
 	case AVX2:
-		scanAVX2(hits, s.assembly.lanes, mask, first, vectors, s.roundedMidstates())
+		scanAVX2(hits, lanes, (nonces+15)/16)
 	case AVX512:
-		scanAVX512(hits, s.assembly.lanes, mask, first, vectors, s.roundedMidstates())
+		scanAVX512(hits, lanes, (nonces+15)/16)
 	case AVX512x2:
-		scanAVX512x2(hits, s.assembly.lanes, mask, first, vectors, s.roundedMidstates())
-	case SHANI:
-		scanSHANI(hits, s.assembly.shani, mask, first, vectors, s.roundedMidstates())
+		scanAVX512x2(hits, lanes, (nonces+63)/64)
 	}
 }
