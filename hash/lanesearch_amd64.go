@@ -19,8 +19,7 @@ type laneSearch struct {
 	// message holds W0 to W60 of the second hash of each stream by lanes, of which W8 to W15 are those of every digest.
 	message [4][61][16]uint32
 
-	// scratch is for the kernel's own use.
-	scratch [64][16]uint32
+	_ [64][16]uint32 // for the kernel's own use
 
 	words laneWords
 }

@@ -38,9 +38,7 @@ func NewScanner(k Kernel) (*Scanner, error) {
 
 // newScanner is NewScanner for a kernel, not Auto, that may not have passed its self-test.
 func newScanner(k Kernel) *Scanner {
-	s := &Scanner{kernel: k}
-	s.newAssembly()
-	return s
+	return &Scanner{kernel: k, assembly: newAssembly(k)}
 }
 
 // Kernel returns the kernel in use, never [Auto].

@@ -9,13 +9,14 @@ type assembly struct {
 	shani *shaniSearch // SHANI
 }
 
-func (s *Scanner) newAssembly() {
-	switch s.kernel {
+func newAssembly(k Kernel) (a assembly) {
+	switch k {
 	case AVX2, AVX512, AVX512x2:
-		s.assembly.lanes = aligned[laneSearch]()
+		a.lanes = aligned[laneSearch]()
 	case SHANI:
-		s.assembly.shani = aligned[shaniSearch]()
+		a.shani = aligned[shaniSearch]()
 	}
+	return a
 }
 
 func (s *Scanner) resetAssembly() {

@@ -8,10 +8,11 @@ type assembly struct {
 	sha2 *arm64Search
 }
 
-func (s *Scanner) newAssembly() {
-	if s.kernel == ARM64 {
-		s.assembly.sha2 = aligned[arm64Search]()
+func newAssembly(k Kernel) (a assembly) {
+	if k == ARM64 {
+		a.sha2 = aligned[arm64Search]()
 	}
+	return a
 }
 
 func (s *Scanner) resetAssembly() {

@@ -38,6 +38,8 @@ func (s *arm64Search) reset(g *generic, midstates int) {
 	}
 }
 
+//lint:file-ignore U1000 assembly reads the variables below
+
 // What the assembly reads besides k256 and pairPadding: the state that a hash begins in; the words of the paddings; and K,
 // or K + W where W is of a padding. In searchRows the word of round 60 has IV[7] too, so that the e after that round comes
 // out as the last word of the digest.

@@ -21,8 +21,8 @@ type shaniSearch struct {
 	first, oldest20, oldest28 [4]uint32
 
 	// For the kernel's own use: the mask, and W and K + W of the schedules it is computing.
-	mask      [4]uint32
-	words, kw [shaniStreams][4][4]uint32
+	_ [4]uint32
+	_ [2][shaniStreams][4][4]uint32
 }
 
 // reset fills in what does not depend on the nonce.
