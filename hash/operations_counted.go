@@ -26,11 +26,11 @@ var scanOperations = map[Kernel]map[int]Operations{
 		16: {Hashes: 256, Width: 512, Vector: 38666, Shifts: 15404},
 	},
 	AVX512x2: {
-		1:  {Hashes: 64, Width: 512, Vector: 11692, Shifts: 4856},
-		2:  {Hashes: 128, Width: 512, Vector: 21488, Shifts: 8768},
-		4:  {Hashes: 256, Width: 512, Vector: 41080, Shifts: 16592},
-		8:  {Hashes: 512, Width: 512, Vector: 80264, Shifts: 32240},
-		16: {Hashes: 1024, Width: 512, Vector: 158632, Shifts: 63536},
+		1:  {Hashes: 64, Width: 512, Vector: 11636, Shifts: 4832},
+		2:  {Hashes: 128, Width: 512, Vector: 21376, Shifts: 8720},
+		4:  {Hashes: 256, Width: 512, Vector: 40856, Shifts: 16496},
+		8:  {Hashes: 512, Width: 512, Vector: 79816, Shifts: 32048},
+		16: {Hashes: 1024, Width: 512, Vector: 157736, Shifts: 63152},
 	},
 }
 

@@ -2566,558 +2566,684 @@ second:
 	MOVQ DI, AX
 
 streams:
-	VMOVDQU32 17600(R13), Z31                            // stream 0, second hash, round 0: new e = d + t
-	VPBROADCASTD 272(R8), Z30                            // stream 0, second hash, round 0: new e = d + t
-	VPADDD Z30, Z31, Z29                                 // stream 0, second hash, round 0: new e = d + t
-	VPBROADCASTD 276(R8), Z28                            // stream 0, second hash, round 0: new a = t + Σ0 + Maj
-	VPADDD Z28, Z31, Z31                                 // stream 0, second hash, round 0: new a = t + Σ0 + Maj
-	VMOVDQU32 21504(R13), Z27                            // stream 1, second hash, round 0: new e = d + t
-	VPADDD Z30, Z27, Z30                                 // stream 1, second hash, round 0: new e = d + t
-	VPADDD Z28, Z27, Z28                                 // stream 1, second hash, round 0: new a = t + Σ0 + Maj
-	VPBROADCASTD 280(R8), Z27                            // stream 0, second hash, round 1: t = h + K + W + Ch + Σ1
-	VPADDD 17664(R13), Z27, Z26                          // stream 0, second hash, round 1: t = h + K + W + Ch + Σ1
-	VPADDD 21568(R13), Z27, Z27                          // stream 1, second hash, round 1: t = h + K + W + Ch + Σ1
-	VPBROADCASTD 284(R8), Z25                            // stream 0, second hash, round 2: t = h + K + W + Ch + Σ1
-	VPADDD 17728(R13), Z25, Z24                          // stream 0, second hash, round 2: t = h + K + W + Ch + Σ1
-	VPADDD 21632(R13), Z25, Z25                          // stream 1, second hash, round 2: t = h + K + W + Ch + Σ1
-	VPBROADCASTD 288(R8), Z23                            // stream 0, second hash, round 3: t = h + K + W + Ch + Σ1
-	VPADDD 17792(R13), Z23, Z22                          // stream 0, second hash, round 3: t = h + K + W + Ch + Σ1
-	VPADDD 21696(R13), Z23, Z23                          // stream 1, second hash, round 3: t = h + K + W + Ch + Σ1
-	VPBROADCASTD 292(R8), Z21                            // stream 0, second hash, round 1: Ch(e, f, g)
-	VPBROADCASTD 296(R8), Z20                            // stream 0, second hash, round 1: Ch(e, f, g)
-	VMOVDQA32 Z20, Z19                                   // stream 0, second hash, round 1: Ch(e, f, g)
-	VPTERNLOGD $0xb8, Z21, Z29, Z19                      // stream 0, second hash, round 1: Ch(e, f, g)
-	VPRORD $0x06, Z29, Z18                               // stream 0, second hash, round 1: Σ1(e), >>> 6
-	VPRORD $0x0b, Z29, Z17                               // stream 0, second hash, round 1: Σ1(e), >>> 11
-	VPBROADCASTD 300(R8), Z16                            // stream 0, second hash, round 1: Maj(a, b, c)
-	VPBROADCASTD 304(R8), Z15                            // stream 0, second hash, round 1: Maj(a, b, c)
-	VMOVDQA32 Z15, Z14                                   // stream 0, second hash, round 1: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z16, Z31, Z14                      // stream 0, second hash, round 1: Maj(a, b, c)
-	VPRORD $0x19, Z29, Z13                               // stream 0, second hash, round 1: Σ1(e), >>> 25
-	VPRORD $0x02, Z31, Z12                               // stream 0, second hash, round 1: Σ0(a), >>> 2
-	VPTERNLOGD $0xb8, Z21, Z30, Z20                      // stream 1, second hash, round 1: Ch(e, f, g)
-	VMOVDQA32 Z15, Z11                                   // stream 1, second hash, round 1: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z16, Z28, Z11                      // stream 1, second hash, round 1: Maj(a, b, c)
-	VPRORD $0x0d, Z31, Z10                               // stream 0, second hash, round 1: Σ0(a), >>> 13
-	VPRORD $0x16, Z31, Z9                                // stream 0, second hash, round 1: Σ0(a), >>> 22
-	VPBROADCASTD 16(R8), Z8                              // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1
-	VPADDD Z8, Z29, Z7                                   // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1
-	VPADDD Z8, Z30, Z8                                   // stream 1, second hash, round 4: t = h + K + W + Ch + Σ1
-	VPADDD Z19, Z26, Z26                                 // stream 0, second hash, round 1: t = h + K + W + Ch + Σ1
-	VPRORD $0x06, Z30, Z19                               // stream 1, second hash, round 1: Σ1(e), >>> 6
-	VPRORD $0x0b, Z30, Z6                                // stream 1, second hash, round 1: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z13, Z17, Z18                      // stream 0, second hash, round 1: Σ1(e)
-	VPRORD $0x19, Z30, Z17                               // stream 1, second hash, round 1: Σ1(e), >>> 25
-	VPADDD Z20, Z27, Z27                                 // stream 1, second hash, round 1: t = h + K + W + Ch + Σ1
-	VPRORD $0x02, Z28, Z20                               // stream 1, second hash, round 1: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z9, Z10, Z12                       // stream 0, second hash, round 1: Σ0(a)
-	VPRORD $0x0d, Z28, Z13                               // stream 1, second hash, round 1: Σ0(a), >>> 13
-	VPRORD $0x16, Z28, Z10                               // stream 1, second hash, round 1: Σ0(a), >>> 22
-	VPADDD 17856(R13), Z7, Z9                            // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1
-	VPADDD 21760(R13), Z8, Z8                            // stream 1, second hash, round 4: t = h + K + W + Ch + Σ1
-	VPADDD Z18, Z26, Z26                                 // stream 0, second hash, round 1: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z17, Z6, Z19                       // stream 1, second hash, round 1: Σ1(e)
-	VPADDD Z12, Z14, Z18                                 // stream 0, second hash, round 1: Σ0 + Maj
-	VPTERNLOGD $0x96, Z10, Z13, Z20                      // stream 1, second hash, round 1: Σ0(a)
-	VPBROADCASTD 308(R8), Z17                            // stream 0, second hash, round 1: new e = d + t
-	VPADDD Z17, Z26, Z14                                 // stream 0, second hash, round 1: new e = d + t
-	VPADDD Z19, Z27, Z27                                 // stream 1, second hash, round 1: t = h + K + W + Ch + Σ1
-	VPADDD Z18, Z26, Z26                                 // stream 0, second hash, round 1: new a = t + Σ0 + Maj
-	VPADDD Z20, Z11, Z20                                 // stream 1, second hash, round 1: Σ0 + Maj
-	VPADDD Z17, Z27, Z19                                 // stream 1, second hash, round 1: new e = d + t
-	VMOVDQA32 Z21, Z18                                   // stream 0, second hash, round 2: Ch(e, f, g)
-	VPTERNLOGD $0xb8, Z29, Z14, Z18                      // stream 0, second hash, round 2: Ch(e, f, g)
-	VPRORD $0x06, Z14, Z17                               // stream 0, second hash, round 2: Σ1(e), >>> 6
-	VPRORD $0x0b, Z14, Z13                               // stream 0, second hash, round 2: Σ1(e), >>> 11
-	VPADDD Z20, Z27, Z27                                 // stream 1, second hash, round 1: new a = t + Σ0 + Maj
-	VPRORD $0x19, Z14, Z20                               // stream 0, second hash, round 2: Σ1(e), >>> 25
-	VMOVDQA32 Z16, Z12                                   // stream 0, second hash, round 2: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z31, Z26, Z12                      // stream 0, second hash, round 2: Maj(a, b, c)
-	VPRORD $0x02, Z26, Z11                               // stream 0, second hash, round 2: Σ0(a), >>> 2
-	VPRORD $0x0d, Z26, Z10                               // stream 0, second hash, round 2: Σ0(a), >>> 13
-	VPRORD $0x16, Z26, Z7                                // stream 0, second hash, round 2: Σ0(a), >>> 22
-	VPBROADCASTD 20(R8), Z6                              // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1
-	VPADDD Z6, Z14, Z5                                   // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1
-	VPADDD Z18, Z24, Z24                                 // stream 0, second hash, round 2: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z30, Z19, Z21                      // stream 1, second hash, round 2: Ch(e, f, g)
-	VPRORD $0x06, Z19, Z18                               // stream 1, second hash, round 2: Σ1(e), >>> 6
-	VPRORD $0x0b, Z19, Z4                                // stream 1, second hash, round 2: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z20, Z13, Z17                      // stream 0, second hash, round 2: Σ1(e)
-	VPRORD $0x19, Z19, Z20                               // stream 1, second hash, round 2: Σ1(e), >>> 25
-	VMOVDQA32 Z16, Z13                                   // stream 1, second hash, round 2: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z28, Z27, Z13                      // stream 1, second hash, round 2: Maj(a, b, c)
-	VPRORD $0x02, Z27, Z3                                // stream 1, second hash, round 2: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z7, Z10, Z11                       // stream 0, second hash, round 2: Σ0(a)
-	VPRORD $0x0d, Z27, Z10                               // stream 1, second hash, round 2: Σ0(a), >>> 13
-	VPRORD $0x16, Z27, Z7                                // stream 1, second hash, round 2: Σ0(a), >>> 22
-	VPADDD 17920(R13), Z5, Z5                            // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1
-	VPADDD Z21, Z25, Z25                                 // stream 1, second hash, round 2: t = h + K + W + Ch + Σ1
-	VPADDD Z6, Z19, Z21                                  // stream 1, second hash, round 5: t = h + K + W + Ch + Σ1
-	VPADDD Z17, Z24, Z24                                 // stream 0, second hash, round 2: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z20, Z4, Z18                       // stream 1, second hash, round 2: Σ1(e)
-	VPADDD Z11, Z12, Z20                                 // stream 0, second hash, round 2: Σ0 + Maj
-	VPTERNLOGD $0x96, Z7, Z10, Z3                        // stream 1, second hash, round 2: Σ0(a)
-	VPADDD 21824(R13), Z21, Z21                          // stream 1, second hash, round 5: t = h + K + W + Ch + Σ1
-	VPADDD Z15, Z24, Z17                                 // stream 0, second hash, round 2: new e = d + t
-	VPADDD Z18, Z25, Z25                                 // stream 1, second hash, round 2: t = h + K + W + Ch + Σ1
-	VPADDD Z20, Z24, Z24                                 // stream 0, second hash, round 2: new a = t + Σ0 + Maj
-	VPADDD Z3, Z13, Z20                                  // stream 1, second hash, round 2: Σ0 + Maj
-	VPADDD Z15, Z25, Z18                                 // stream 1, second hash, round 2: new e = d + t
-	VPTERNLOGD $0xb8, Z14, Z17, Z29                      // stream 0, second hash, round 3: Ch(e, f, g)
-	VPRORD $0x06, Z17, Z15                               // stream 0, second hash, round 3: Σ1(e), >>> 6
-	VPRORD $0x0b, Z17, Z13                               // stream 0, second hash, round 3: Σ1(e), >>> 11
-	VPADDD Z20, Z25, Z25                                 // stream 1, second hash, round 2: new a = t + Σ0 + Maj
-	VPRORD $0x19, Z17, Z20                               // stream 0, second hash, round 3: Σ1(e), >>> 25
-	VMOVDQA32 Z31, Z12                                   // stream 0, second hash, round 3: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z26, Z24, Z12                      // stream 0, second hash, round 3: Maj(a, b, c)
-	VPRORD $0x02, Z24, Z11                               // stream 0, second hash, round 3: Σ0(a), >>> 2
-	VPRORD $0x0d, Z24, Z10                               // stream 0, second hash, round 3: Σ0(a), >>> 13
+	VMOVDQU32 17664(R13), Z31                            // stream 0, second hash, W(16): σ0(W[i-15]), >>> 7
+	VPRORD $0x07, Z31, Z30                               // stream 0, second hash, W(16): σ0(W[i-15]), >>> 7
+	VPRORD $0x12, Z31, Z29                               // stream 0, second hash, W(16): σ0(W[i-15]), >>> 18
+	VMOVDQU32 17600(R13), Z28                            // stream 0, second hash, round 0: new e = d + t
+	VPBROADCASTD 272(R8), Z27                            // stream 0, second hash, round 0: new e = d + t
+	VPADDD Z27, Z28, Z26                                 // stream 0, second hash, round 0: new e = d + t
+	VPBROADCASTD 276(R8), Z25                            // stream 0, second hash, round 0: new a = t + Σ0 + Maj
+	VPADDD Z25, Z28, Z24                                 // stream 0, second hash, round 0: new a = t + Σ0 + Maj
+	VPSRLD $0x03, Z31, Z23                               // stream 0, second hash, W(16): σ0(W[i-15]), >> 3
+	VMOVDQU32 21568(R13), Z22                            // stream 1, second hash, W(16): σ0(W[i-15]), >>> 7
+	VPRORD $0x07, Z22, Z21                               // stream 1, second hash, W(16): σ0(W[i-15]), >>> 7
+	VMOVDQU32 21504(R13), Z20                            // stream 1, second hash, round 0: new e = d + t
+	VPADDD Z27, Z20, Z27                                 // stream 1, second hash, round 0: new e = d + t
+	VPADDD Z25, Z20, Z25                                 // stream 1, second hash, round 0: new a = t + Σ0 + Maj
+	VPRORD $0x12, Z22, Z19                               // stream 1, second hash, W(16): σ0(W[i-15]), >>> 18
+	VPSRLD $0x03, Z22, Z18                               // stream 1, second hash, W(16): σ0(W[i-15]), >> 3
+	VPBROADCASTD 280(R8), Z17                            // stream 0, second hash, round 1: t = h + K + W + Ch + Σ1
+	VPADDD Z17, Z31, Z16                                 // stream 0, second hash, round 1: t = h + K + W + Ch + Σ1
+	VPADDD Z17, Z22, Z17                                 // stream 1, second hash, round 1: t = h + K + W + Ch + Σ1
+	VPBROADCASTD 284(R8), Z15                            // stream 0, second hash, round 1: Ch(e, f, g)
+	VPBROADCASTD 288(R8), Z14                            // stream 0, second hash, round 1: Ch(e, f, g)
+	VMOVDQA32 Z14, Z13                                   // stream 0, second hash, round 1: Ch(e, f, g)
+	VPTERNLOGD $0xb8, Z15, Z26, Z13                      // stream 0, second hash, round 1: Ch(e, f, g)
+	VPRORD $0x06, Z26, Z12                               // stream 0, second hash, round 1: Σ1(e), >>> 6
+	VPRORD $0x0b, Z26, Z11                               // stream 0, second hash, round 1: Σ1(e), >>> 11
+	VPBROADCASTD 292(R8), Z10                            // stream 0, second hash, round 1: Maj(a, b, c)
+	VPBROADCASTD 296(R8), Z9                             // stream 0, second hash, round 1: Maj(a, b, c)
+	VMOVDQA32 Z9, Z8                                     // stream 0, second hash, round 1: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z10, Z24, Z8                       // stream 0, second hash, round 1: Maj(a, b, c)
+	VPTERNLOGD $0x96, Z23, Z29, Z30                      // stream 0, second hash, W(16): σ0(W[i-15])
+	VPRORD $0x19, Z26, Z29                               // stream 0, second hash, round 1: Σ1(e), >>> 25
+	VPRORD $0x02, Z24, Z23                               // stream 0, second hash, round 1: Σ0(a), >>> 2
+	VPTERNLOGD $0xb8, Z15, Z27, Z14                      // stream 1, second hash, round 1: Ch(e, f, g)
+	VPTERNLOGD $0x96, Z18, Z19, Z21                      // stream 1, second hash, W(16): σ0(W[i-15])
+	VPRORD $0x0d, Z24, Z19                               // stream 0, second hash, round 1: Σ0(a), >>> 13
+	VPRORD $0x16, Z24, Z18                               // stream 0, second hash, round 1: Σ0(a), >>> 22
+	VMOVDQA32 Z9, Z7                                     // stream 1, second hash, round 1: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z10, Z25, Z7                       // stream 1, second hash, round 1: Maj(a, b, c)
+	VPADDD Z13, Z16, Z16                                 // stream 0, second hash, round 1: t = h + K + W + Ch + Σ1
+	VPRORD $0x06, Z27, Z13                               // stream 1, second hash, round 1: Σ1(e), >>> 6
+	VPRORD $0x0b, Z27, Z6                                // stream 1, second hash, round 1: Σ1(e), >>> 11
+	VMOVDQU32 17728(R13), Z5                             // stream 0, second hash, round 2: t = h + K + W + Ch + Σ1
+	VPBROADCASTD 300(R8), Z4                             // stream 0, second hash, round 2: t = h + K + W + Ch + Σ1
+	VPADDD Z4, Z5, Z3                                    // stream 0, second hash, round 2: t = h + K + W + Ch + Σ1
+	VPADDD Z30, Z28, Z30                                 // stream 0, second hash, W(16): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0x96, Z29, Z11, Z12                      // stream 0, second hash, round 1: Σ1(e)
+	VPRORD $0x19, Z27, Z29                               // stream 1, second hash, round 1: Σ1(e), >>> 25
+	VPADDD Z14, Z17, Z28                                 // stream 1, second hash, round 1: t = h + K + W + Ch + Σ1
+	VPADDD Z21, Z20, Z21                                 // stream 1, second hash, W(16): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0x96, Z18, Z19, Z23                      // stream 0, second hash, round 1: Σ0(a)
+	VPRORD $0x02, Z25, Z20                               // stream 1, second hash, round 1: Σ0(a), >>> 2
+	VPRORD $0x0d, Z25, Z19                               // stream 1, second hash, round 1: Σ0(a), >>> 13
+	VPRORD $0x16, Z25, Z18                               // stream 1, second hash, round 1: Σ0(a), >>> 22
+	VMOVDQU32 21632(R13), Z17                            // stream 1, second hash, round 2: t = h + K + W + Ch + Σ1
+	VPADDD Z4, Z17, Z14                                  // stream 1, second hash, round 2: t = h + K + W + Ch + Σ1
+	VPRORD $0x07, Z5, Z11                                // stream 0, second hash, W(17): σ0(W[i-15]), >>> 7
+	VPBROADCASTD 304(R8), Z4                             // stream 0, second hash, W(17): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z4, Z31, Z31                                  // stream 0, second hash, W(17): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VMOVDQU32 Z30, 18624(R13)                            // stream 0, second hash, W(16): kept
+	VPADDD Z12, Z16, Z16                                 // stream 0, second hash, round 1: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z29, Z6, Z13                       // stream 1, second hash, round 1: Σ1(e)
+	VPRORD $0x12, Z5, Z29                                // stream 0, second hash, W(17): σ0(W[i-15]), >>> 18
+	VPSRLD $0x03, Z5, Z12                                // stream 0, second hash, W(17): σ0(W[i-15]), >> 3
+	VMOVDQU32 Z21, 22528(R13)                            // stream 1, second hash, W(16): kept
+	VPADDD Z23, Z8, Z23                                  // stream 0, second hash, round 1: Σ0 + Maj
+	VPRORD $0x07, Z17, Z8                                // stream 1, second hash, W(17): σ0(W[i-15]), >>> 7
+	VPRORD $0x12, Z17, Z6                                // stream 1, second hash, W(17): σ0(W[i-15]), >>> 18
+	VPADDD Z4, Z22, Z22                                  // stream 1, second hash, W(17): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0x96, Z18, Z19, Z20                      // stream 1, second hash, round 1: Σ0(a)
+	VPSRLD $0x03, Z17, Z19                               // stream 1, second hash, W(17): σ0(W[i-15]), >> 3
+	VMOVDQU32 17792(R13), Z18                            // stream 0, second hash, round 3: t = h + K + W + Ch + Σ1
+	VPBROADCASTD 308(R8), Z4                             // stream 0, second hash, round 3: t = h + K + W + Ch + Σ1
+	VPADDD Z4, Z18, Z2                                   // stream 0, second hash, round 3: t = h + K + W + Ch + Σ1
+	VPADDD 21696(R13), Z4, Z4                            // stream 1, second hash, round 3: t = h + K + W + Ch + Σ1
+	VPBROADCASTD 312(R8), Z1                             // stream 0, second hash, round 1: new e = d + t
+	VPADDD Z1, Z16, Z0                                   // stream 0, second hash, round 1: new e = d + t
+	VPADDD Z13, Z28, Z28                                 // stream 1, second hash, round 1: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z12, Z29, Z11                      // stream 0, second hash, W(17): σ0(W[i-15])
+	VPBROADCASTD 16(R8), Z29                             // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1
+	VPADDD Z29, Z26, Z13                                 // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1
+	VPADDD Z23, Z16, Z23                                 // stream 0, second hash, round 1: new a = t + Σ0 + Maj
+	VPADDD Z29, Z27, Z29                                 // stream 1, second hash, round 4: t = h + K + W + Ch + Σ1
+	VPRORD $0x07, Z18, Z16                               // stream 0, second hash, W(18): σ0(W[i-15]), >>> 7
+	VPRORD $0x12, Z18, Z12                               // stream 0, second hash, W(18): σ0(W[i-15]), >>> 18
+	VPADDD Z20, Z7, Z20                                  // stream 1, second hash, round 1: Σ0 + Maj
+	VPTERNLOGD $0x96, Z19, Z6, Z8                        // stream 1, second hash, W(17): σ0(W[i-15])
+	VPSRLD $0x03, Z18, Z19                               // stream 0, second hash, W(18): σ0(W[i-15]), >> 3
+	VPRORD $0x11, Z30, Z7                                // stream 0, second hash, W(18): σ1(W[i-2]), >>> 17
+	VPADDD Z1, Z28, Z6                                   // stream 1, second hash, round 1: new e = d + t
+	VMOVDQA32 Z15, Z1                                    // stream 0, second hash, round 2: Ch(e, f, g)
+	VPTERNLOGD $0xb8, Z26, Z0, Z1                        // stream 0, second hash, round 2: Ch(e, f, g)
+	VPRORD $0x06, Z0, Z18                                // stream 0, second hash, round 2: Σ1(e), >>> 6
+	VPRORD $0x0b, Z0, Z17                                // stream 0, second hash, round 2: Σ1(e), >>> 11
+	VMOVDQU32 Z4, 35264(SI)                              // stream 1, second hash, round 3: t = h + K + W + Ch + Σ1, kept in memory
+	VPRORD $0x19, Z0, Z4                                 // stream 0, second hash, round 2: Σ1(e), >>> 25
+	VMOVDQU32 Z2, 35328(SI)                              // stream 0, second hash, round 3: t = h + K + W + Ch + Σ1, kept in memory
+	VMOVDQA32 Z10, Z2                                    // stream 0, second hash, round 2: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z24, Z23, Z2                       // stream 0, second hash, round 2: Maj(a, b, c)
+	VMOVDQU32 Z24, 35392(SI)                             // stream 0, second hash, round 0: new a = t + Σ0 + Maj, kept in memory
+	VPRORD $0x02, Z23, Z24                               // stream 0, second hash, round 2: Σ0(a), >>> 2
+	VPADDD Z11, Z31, Z31                                 // stream 0, second hash, W(17): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z20, Z28, Z28                                 // stream 1, second hash, round 1: new a = t + Σ0 + Maj
+	VPRORD $0x0d, Z23, Z20                               // stream 0, second hash, round 2: Σ0(a), >>> 13
+	VPRORD $0x16, Z23, Z11                               // stream 0, second hash, round 2: Σ0(a), >>> 22
+	VPADDD Z8, Z22, Z22                                  // stream 1, second hash, W(17): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z1, Z3, Z8                                    // stream 0, second hash, round 2: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0xb8, Z27, Z6, Z15                       // stream 1, second hash, round 2: Ch(e, f, g)
+	VPRORD $0x06, Z6, Z3                                 // stream 1, second hash, round 2: Σ1(e), >>> 6
+	VPRORD $0x0b, Z6, Z1                                 // stream 1, second hash, round 2: Σ1(e), >>> 11
+	VPTERNLOGD $0x96, Z4, Z17, Z18                       // stream 0, second hash, round 2: Σ1(e)
+	VPRORD $0x19, Z6, Z17                                // stream 1, second hash, round 2: Σ1(e), >>> 25
+	VMOVDQU32 Z31, 18688(R13)                            // stream 0, second hash, W(17): kept
+	VPADDD 17856(R13), Z13, Z13                          // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1
+	VPADDD 21760(R13), Z29, Z29                          // stream 1, second hash, round 4: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z11, Z20, Z24                      // stream 0, second hash, round 2: Σ0(a)
+	VMOVDQA32 Z10, Z20                                   // stream 1, second hash, round 2: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z25, Z28, Z20                      // stream 1, second hash, round 2: Maj(a, b, c)
+	VPRORD $0x02, Z28, Z11                               // stream 1, second hash, round 2: Σ0(a), >>> 2
+	VPRORD $0x0d, Z28, Z4                                // stream 1, second hash, round 2: Σ0(a), >>> 13
+	VMOVDQU32 Z22, 22592(R13)                            // stream 1, second hash, W(17): kept
+	VPADDD Z15, Z14, Z15                                 // stream 1, second hash, round 2: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z28, Z14                               // stream 1, second hash, round 2: Σ0(a), >>> 22
+	VPBROADCASTD 20(R8), Z22                             // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1
+	VPADDD Z22, Z0, Z31                                  // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1
+	VPADDD Z22, Z6, Z22                                  // stream 1, second hash, round 5: t = h + K + W + Ch + Σ1
+	VPADDD Z18, Z8, Z18                                  // stream 0, second hash, round 2: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z17, Z1, Z3                        // stream 1, second hash, round 2: Σ1(e)
+	VPTERNLOGD $0x96, Z19, Z12, Z16                      // stream 0, second hash, W(18): σ0(W[i-15])
+	VPRORD $0x13, Z30, Z19                               // stream 0, second hash, W(18): σ1(W[i-2]), >>> 19
+	VPADDD Z24, Z2, Z24                                  // stream 0, second hash, round 2: Σ0 + Maj
+	VPSRLD $0x0a, Z30, Z30                               // stream 0, second hash, W(18): σ1(W[i-2]), >> 10
+	VMOVDQU32 21696(R13), Z17                            // stream 1, second hash, W(18): σ0(W[i-15]), >>> 7
+	VPRORD $0x07, Z17, Z12                               // stream 1, second hash, W(18): σ0(W[i-15]), >>> 7
+	VPTERNLOGD $0x96, Z14, Z4, Z11                       // stream 1, second hash, round 2: Σ0(a)
+	VPADDD 17920(R13), Z31, Z31                          // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1
+	VPADDD 21824(R13), Z22, Z22                          // stream 1, second hash, round 5: t = h + K + W + Ch + Σ1
+	VPRORD $0x12, Z17, Z14                               // stream 1, second hash, W(18): σ0(W[i-15]), >>> 18
+	VPADDD Z9, Z18, Z8                                   // stream 0, second hash, round 2: new e = d + t
+	VPADDD Z3, Z15, Z15                                  // stream 1, second hash, round 2: t = h + K + W + Ch + Σ1
+	VPADDD Z16, Z5, Z16                                  // stream 0, second hash, W(18): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPSRLD $0x03, Z17, Z5                                // stream 1, second hash, W(18): σ0(W[i-15]), >> 3
+	VPADDD Z24, Z18, Z24                                 // stream 0, second hash, round 2: new a = t + Σ0 + Maj
+	VPTERNLOGD $0x96, Z30, Z19, Z7                       // stream 0, second hash, W(18): σ1(W[i-2])
+	VPRORD $0x11, Z21, Z30                               // stream 1, second hash, W(18): σ1(W[i-2]), >>> 17
+	VPRORD $0x13, Z21, Z19                               // stream 1, second hash, W(18): σ1(W[i-2]), >>> 19
+	VPADDD Z11, Z20, Z20                                 // stream 1, second hash, round 2: Σ0 + Maj
+	VPSRLD $0x0a, Z21, Z21                               // stream 1, second hash, W(18): σ1(W[i-2]), >> 10
+	VPADDD Z9, Z15, Z18                                  // stream 1, second hash, round 2: new e = d + t
+	VPTERNLOGD $0xb8, Z0, Z8, Z26                        // stream 0, second hash, round 3: Ch(e, f, g)
+	VPRORD $0x06, Z8, Z11                                // stream 0, second hash, round 3: Σ1(e), >>> 6
+	VPRORD $0x0b, Z8, Z9                                 // stream 0, second hash, round 3: Σ1(e), >>> 11
+	VPRORD $0x19, Z8, Z4                                 // stream 0, second hash, round 3: Σ1(e), >>> 25
+	VMOVDQA32 Z23, Z3                                    // stream 0, second hash, round 3: Maj(a, b, c)
+	VPTERNLOGD $0xe8, 35392(SI), Z24, Z3                 // stream 0, second hash, round 3: Maj(a, b, c)
+	VPRORD $0x02, Z24, Z2                                // stream 0, second hash, round 3: Σ0(a), >>> 2
+	VPADDD Z7, Z16, Z16                                  // stream 0, second hash, W(18): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z20, Z15, Z20                                 // stream 1, second hash, round 2: new a = t + Σ0 + Maj
+	VPRORD $0x0d, Z24, Z15                               // stream 0, second hash, round 3: Σ0(a), >>> 13
 	VPRORD $0x16, Z24, Z7                                // stream 0, second hash, round 3: Σ0(a), >>> 22
-	VPBROADCASTD 24(R8), Z6                              // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1
-	VPADDD Z6, Z17, Z4                                   // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1
-	VPADDD Z29, Z22, Z29                                 // stream 0, second hash, round 3: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z19, Z18, Z30                      // stream 1, second hash, round 3: Ch(e, f, g)
-	VPRORD $0x06, Z18, Z22                               // stream 1, second hash, round 3: Σ1(e), >>> 6
-	VPRORD $0x0b, Z18, Z3                                // stream 1, second hash, round 3: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z20, Z13, Z15                      // stream 0, second hash, round 3: Σ1(e)
-	VPRORD $0x19, Z18, Z20                               // stream 1, second hash, round 3: Σ1(e), >>> 25
-	VMOVDQA32 Z28, Z13                                   // stream 1, second hash, round 3: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z27, Z25, Z13                      // stream 1, second hash, round 3: Maj(a, b, c)
-	VPRORD $0x02, Z25, Z2                                // stream 1, second hash, round 3: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z7, Z10, Z11                       // stream 0, second hash, round 3: Σ0(a)
-	VPRORD $0x0d, Z25, Z10                               // stream 1, second hash, round 3: Σ0(a), >>> 13
-	VPRORD $0x16, Z25, Z7                                // stream 1, second hash, round 3: Σ0(a), >>> 22
-	VPADDD 17984(R13), Z4, Z4                            // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1
-	VPADDD Z30, Z23, Z30                                 // stream 1, second hash, round 3: t = h + K + W + Ch + Σ1
-	VPADDD Z6, Z18, Z23                                  // stream 1, second hash, round 6: t = h + K + W + Ch + Σ1
-	VPADDD Z15, Z29, Z29                                 // stream 0, second hash, round 3: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z20, Z3, Z22                       // stream 1, second hash, round 3: Σ1(e)
-	VPADDD Z11, Z12, Z20                                 // stream 0, second hash, round 3: Σ0 + Maj
-	VPTERNLOGD $0x96, Z7, Z10, Z2                        // stream 1, second hash, round 3: Σ0(a)
-	VPADDD 21888(R13), Z23, Z23                          // stream 1, second hash, round 6: t = h + K + W + Ch + Σ1
-	VPADDD Z16, Z29, Z15                                 // stream 0, second hash, round 3: new e = d + t
-	VPADDD Z22, Z30, Z30                                 // stream 1, second hash, round 3: t = h + K + W + Ch + Σ1
-	VPADDD Z20, Z29, Z29                                 // stream 0, second hash, round 3: new a = t + Σ0 + Maj
-	VPADDD Z2, Z13, Z22                                  // stream 1, second hash, round 3: Σ0 + Maj
-	VPADDD Z16, Z30, Z20                                 // stream 1, second hash, round 3: new e = d + t
-	VPTERNLOGD $0xb8, Z17, Z15, Z14                      // stream 0, second hash, round 4: Ch(e, f, g)
-	VPRORD $0x06, Z15, Z16                               // stream 0, second hash, round 4: Σ1(e), >>> 6
-	VPRORD $0x0b, Z15, Z13                               // stream 0, second hash, round 4: Σ1(e), >>> 11
-	VPADDD Z22, Z30, Z30                                 // stream 1, second hash, round 3: new a = t + Σ0 + Maj
-	VPRORD $0x19, Z15, Z22                               // stream 0, second hash, round 4: Σ1(e), >>> 25
-	VMOVDQA32 Z26, Z12                                   // stream 0, second hash, round 4: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z24, Z29, Z12                      // stream 0, second hash, round 4: Maj(a, b, c)
-	VPRORD $0x02, Z29, Z11                               // stream 0, second hash, round 4: Σ0(a), >>> 2
-	VPRORD $0x0d, Z29, Z10                               // stream 0, second hash, round 4: Σ0(a), >>> 13
-	VPRORD $0x16, Z29, Z7                                // stream 0, second hash, round 4: Σ0(a), >>> 22
-	VPBROADCASTD 28(R8), Z6                              // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1
-	VPADDD Z6, Z15, Z3                                   // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1
-	VPADDD Z14, Z9, Z14                                  // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z18, Z20, Z19                      // stream 1, second hash, round 4: Ch(e, f, g)
-	VPRORD $0x06, Z20, Z9                                // stream 1, second hash, round 4: Σ1(e), >>> 6
-	VPRORD $0x0b, Z20, Z2                                // stream 1, second hash, round 4: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z22, Z13, Z16                      // stream 0, second hash, round 4: Σ1(e)
-	VPRORD $0x19, Z20, Z22                               // stream 1, second hash, round 4: Σ1(e), >>> 25
-	VMOVDQA32 Z27, Z13                                   // stream 1, second hash, round 4: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z25, Z30, Z13                      // stream 1, second hash, round 4: Maj(a, b, c)
-	VPRORD $0x02, Z30, Z1                                // stream 1, second hash, round 4: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z7, Z10, Z11                       // stream 0, second hash, round 4: Σ0(a)
-	VPRORD $0x0d, Z30, Z10                               // stream 1, second hash, round 4: Σ0(a), >>> 13
-	VPRORD $0x16, Z30, Z7                                // stream 1, second hash, round 4: Σ0(a), >>> 22
-	VPADDD 18048(R13), Z3, Z3                            // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1
-	VPADDD Z19, Z8, Z19                                  // stream 1, second hash, round 4: t = h + K + W + Ch + Σ1
-	VPADDD Z6, Z20, Z8                                   // stream 1, second hash, round 7: t = h + K + W + Ch + Σ1
-	VPADDD Z16, Z14, Z16                                 // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z22, Z2, Z9                        // stream 1, second hash, round 4: Σ1(e)
-	VPADDD Z11, Z12, Z22                                 // stream 0, second hash, round 4: Σ0 + Maj
-	VPTERNLOGD $0x96, Z7, Z10, Z1                        // stream 1, second hash, round 4: Σ0(a)
-	VPADDD 21952(R13), Z8, Z14                           // stream 1, second hash, round 7: t = h + K + W + Ch + Σ1
-	VPADDD Z31, Z16, Z31                                 // stream 0, second hash, round 4: new e = d + t
-	VPADDD Z9, Z19, Z19                                  // stream 1, second hash, round 4: t = h + K + W + Ch + Σ1
-	VPADDD Z22, Z16, Z22                                 // stream 0, second hash, round 4: new a = t + Σ0 + Maj
-	VPADDD Z1, Z13, Z16                                  // stream 1, second hash, round 4: Σ0 + Maj
-	VPADDD Z28, Z19, Z28                                 // stream 1, second hash, round 4: new e = d + t
-	VPTERNLOGD $0xb8, Z15, Z31, Z17                      // stream 0, second hash, round 5: Ch(e, f, g)
-	VPRORD $0x06, Z31, Z13                               // stream 0, second hash, round 5: Σ1(e), >>> 6
-	VPRORD $0x0b, Z31, Z12                               // stream 0, second hash, round 5: Σ1(e), >>> 11
-	VPADDD Z16, Z19, Z19                                 // stream 1, second hash, round 4: new a = t + Σ0 + Maj
-	VPRORD $0x19, Z31, Z16                               // stream 0, second hash, round 5: Σ1(e), >>> 25
-	VMOVDQA32 Z24, Z11                                   // stream 0, second hash, round 5: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z29, Z22, Z11                      // stream 0, second hash, round 5: Maj(a, b, c)
-	VPRORD $0x02, Z22, Z10                               // stream 0, second hash, round 5: Σ0(a), >>> 2
-	VPRORD $0x0d, Z22, Z9                                // stream 0, second hash, round 5: Σ0(a), >>> 13
-	VPRORD $0x16, Z22, Z8                                // stream 0, second hash, round 5: Σ0(a), >>> 22
-	VPBROADCASTD 312(R8), Z7                             // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1
-	VPADDD Z7, Z31, Z6                                   // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1
-	VPADDD Z17, Z5, Z17                                  // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z20, Z28, Z18                      // stream 1, second hash, round 5: Ch(e, f, g)
-	VPRORD $0x06, Z28, Z5                                // stream 1, second hash, round 5: Σ1(e), >>> 6
-	VPRORD $0x0b, Z28, Z2                                // stream 1, second hash, round 5: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z16, Z12, Z13                      // stream 0, second hash, round 5: Σ1(e)
-	VPRORD $0x19, Z28, Z16                               // stream 1, second hash, round 5: Σ1(e), >>> 25
-	VMOVDQA32 Z25, Z12                                   // stream 1, second hash, round 5: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z30, Z19, Z12                      // stream 1, second hash, round 5: Maj(a, b, c)
-	VPRORD $0x02, Z19, Z1                                // stream 1, second hash, round 5: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z8, Z9, Z10                        // stream 0, second hash, round 5: Σ0(a)
-	VPRORD $0x0d, Z19, Z9                                // stream 1, second hash, round 5: Σ0(a), >>> 13
-	VPRORD $0x16, Z19, Z8                                // stream 1, second hash, round 5: Σ0(a), >>> 22
-	VPADDD Z7, Z28, Z7                                   // stream 1, second hash, round 8: t = h + K + W + Ch + Σ1
-	VPADDD Z18, Z21, Z21                                 // stream 1, second hash, round 5: t = h + K + W + Ch + Σ1
-	VPADDD Z13, Z17, Z18                                 // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z16, Z2, Z5                        // stream 1, second hash, round 5: Σ1(e)
-	VPADDD Z10, Z11, Z17                                 // stream 0, second hash, round 5: Σ0 + Maj
-	VPTERNLOGD $0x96, Z8, Z9, Z1                         // stream 1, second hash, round 5: Σ0(a)
-	VPADDD Z26, Z18, Z26                                 // stream 0, second hash, round 5: new e = d + t
-	VPADDD Z5, Z21, Z21                                  // stream 1, second hash, round 5: t = h + K + W + Ch + Σ1
-	VPADDD Z17, Z18, Z18                                 // stream 0, second hash, round 5: new a = t + Σ0 + Maj
-	VPADDD Z1, Z12, Z17                                  // stream 1, second hash, round 5: Σ0 + Maj
-	VPADDD Z27, Z21, Z27                                 // stream 1, second hash, round 5: new e = d + t
-	VPTERNLOGD $0xb8, Z31, Z26, Z15                      // stream 0, second hash, round 6: Ch(e, f, g)
-	VPRORD $0x06, Z26, Z16                               // stream 0, second hash, round 6: Σ1(e), >>> 6
-	VPRORD $0x0b, Z26, Z13                               // stream 0, second hash, round 6: Σ1(e), >>> 11
-	VPADDD Z17, Z21, Z21                                 // stream 1, second hash, round 5: new a = t + Σ0 + Maj
-	VPRORD $0x19, Z26, Z17                               // stream 0, second hash, round 6: Σ1(e), >>> 25
-	VMOVDQA32 Z29, Z12                                   // stream 0, second hash, round 6: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z22, Z18, Z12                      // stream 0, second hash, round 6: Maj(a, b, c)
-	VPRORD $0x02, Z18, Z11                               // stream 0, second hash, round 6: Σ0(a), >>> 2
-	VPRORD $0x0d, Z18, Z10                               // stream 0, second hash, round 6: Σ0(a), >>> 13
-	VPRORD $0x16, Z18, Z9                                // stream 0, second hash, round 6: Σ0(a), >>> 22
-	VPBROADCASTD 36(R8), Z8                              // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1
-	VPADDD Z8, Z26, Z5                                   // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1
-	VPADDD Z15, Z4, Z15                                  // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z28, Z27, Z20                      // stream 1, second hash, round 6: Ch(e, f, g)
-	VPRORD $0x06, Z27, Z4                                // stream 1, second hash, round 6: Σ1(e), >>> 6
-	VPRORD $0x0b, Z27, Z2                                // stream 1, second hash, round 6: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z17, Z13, Z16                      // stream 0, second hash, round 6: Σ1(e)
-	VPRORD $0x19, Z27, Z17                               // stream 1, second hash, round 6: Σ1(e), >>> 25
-	VMOVDQA32 Z30, Z13                                   // stream 1, second hash, round 6: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z19, Z21, Z13                      // stream 1, second hash, round 6: Maj(a, b, c)
-	VPRORD $0x02, Z21, Z1                                // stream 1, second hash, round 6: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z9, Z10, Z11                       // stream 0, second hash, round 6: Σ0(a)
-	VPRORD $0x0d, Z21, Z10                               // stream 1, second hash, round 6: Σ0(a), >>> 13
-	VPRORD $0x16, Z21, Z9                                // stream 1, second hash, round 6: Σ0(a), >>> 22
-	VPADDD Z8, Z27, Z8                                   // stream 1, second hash, round 9: t = h + K + W + Ch + Σ1
-	VPADDD Z20, Z23, Z23                                 // stream 1, second hash, round 6: t = h + K + W + Ch + Σ1
-	VPADDD Z16, Z15, Z20                                 // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z17, Z2, Z4                        // stream 1, second hash, round 6: Σ1(e)
-	VPADDD Z11, Z12, Z17                                 // stream 0, second hash, round 6: Σ0 + Maj
-	VPTERNLOGD $0x96, Z9, Z10, Z1                        // stream 1, second hash, round 6: Σ0(a)
-	VPADDD Z24, Z20, Z24                                 // stream 0, second hash, round 6: new e = d + t
-	VPADDD Z4, Z23, Z23                                  // stream 1, second hash, round 6: t = h + K + W + Ch + Σ1
-	VPADDD Z17, Z20, Z20                                 // stream 0, second hash, round 6: new a = t + Σ0 + Maj
-	VPADDD Z1, Z13, Z17                                  // stream 1, second hash, round 6: Σ0 + Maj
-	VPADDD Z25, Z23, Z25                                 // stream 1, second hash, round 6: new e = d + t
-	VPTERNLOGD $0xb8, Z26, Z24, Z31                      // stream 0, second hash, round 7: Ch(e, f, g)
-	VPRORD $0x06, Z24, Z16                               // stream 0, second hash, round 7: Σ1(e), >>> 6
-	VPRORD $0x0b, Z24, Z15                               // stream 0, second hash, round 7: Σ1(e), >>> 11
-	VPADDD Z17, Z23, Z23                                 // stream 1, second hash, round 6: new a = t + Σ0 + Maj
-	VPRORD $0x19, Z24, Z17                               // stream 0, second hash, round 7: Σ1(e), >>> 25
-	VMOVDQA32 Z22, Z13                                   // stream 0, second hash, round 7: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z18, Z20, Z13                      // stream 0, second hash, round 7: Maj(a, b, c)
-	VPRORD $0x02, Z20, Z12                               // stream 0, second hash, round 7: Σ0(a), >>> 2
-	VPRORD $0x0d, Z20, Z11                               // stream 0, second hash, round 7: Σ0(a), >>> 13
-	VPRORD $0x16, Z20, Z10                               // stream 0, second hash, round 7: Σ0(a), >>> 22
+	VPTERNLOGD $0x96, Z5, Z14, Z12                       // stream 1, second hash, W(18): σ0(W[i-15])
+	VPADDD 35328(SI), Z26, Z26                           // stream 0, second hash, round 3: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0xb8, Z6, Z18, Z27                       // stream 1, second hash, round 3: Ch(e, f, g)
+	VPRORD $0x06, Z18, Z14                               // stream 1, second hash, round 3: Σ1(e), >>> 6
+	VPRORD $0x0b, Z18, Z5                                // stream 1, second hash, round 3: Σ1(e), >>> 11
+	VPTERNLOGD $0x96, Z4, Z9, Z11                        // stream 0, second hash, round 3: Σ1(e)
+	VPRORD $0x19, Z18, Z9                                // stream 1, second hash, round 3: Σ1(e), >>> 25
+	VMOVDQU32 Z16, 18752(R13)                            // stream 0, second hash, W(18): kept
+	VPTERNLOGD $0x96, Z21, Z19, Z30                      // stream 1, second hash, W(18): σ1(W[i-2])
+	VPBROADCASTD 24(R8), Z21                             // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1
+	VPADDD Z21, Z8, Z19                                  // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z7, Z15, Z2                        // stream 0, second hash, round 3: Σ0(a)
+	VMOVDQA32 Z25, Z15                                   // stream 1, second hash, round 3: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z28, Z20, Z15                      // stream 1, second hash, round 3: Maj(a, b, c)
+	VPRORD $0x02, Z20, Z7                                // stream 1, second hash, round 3: Σ0(a), >>> 2
+	VPRORD $0x0d, Z20, Z4                                // stream 1, second hash, round 3: Σ0(a), >>> 13
+	VPADDD 35264(SI), Z27, Z27                           // stream 1, second hash, round 3: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z20, Z1                                // stream 1, second hash, round 3: Σ0(a), >>> 22
+	VPADDD 21632(R13), Z12, Z12                          // stream 1, second hash, W(18): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z21, Z18, Z21                                 // stream 1, second hash, round 6: t = h + K + W + Ch + Σ1
+	VPADDD Z11, Z26, Z26                                 // stream 0, second hash, round 3: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z9, Z5, Z14                        // stream 1, second hash, round 3: Σ1(e)
+	VPADDD 17984(R13), Z19, Z19                          // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1
+	VPADDD Z2, Z3, Z11                                   // stream 0, second hash, round 3: Σ0 + Maj
+	VPTERNLOGD $0x96, Z1, Z4, Z7                         // stream 1, second hash, round 3: Σ0(a)
+	VPADDD Z30, Z12, Z30                                 // stream 1, second hash, W(18): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD 21888(R13), Z21, Z21                          // stream 1, second hash, round 6: t = h + K + W + Ch + Σ1
+	VPADDD Z10, Z26, Z12                                 // stream 0, second hash, round 3: new e = d + t
+	VPADDD Z14, Z27, Z27                                 // stream 1, second hash, round 3: t = h + K + W + Ch + Σ1
+	VPADDD Z11, Z26, Z26                                 // stream 0, second hash, round 3: new a = t + Σ0 + Maj
+	VPADDD Z7, Z15, Z15                                  // stream 1, second hash, round 3: Σ0 + Maj
+	VMOVDQU32 Z30, 22656(R13)                            // stream 1, second hash, W(18): kept
+	VPADDD Z10, Z27, Z14                                 // stream 1, second hash, round 3: new e = d + t
+	VPTERNLOGD $0xb8, Z8, Z12, Z0                        // stream 0, second hash, round 4: Ch(e, f, g)
+	VPRORD $0x06, Z12, Z11                               // stream 0, second hash, round 4: Σ1(e), >>> 6
+	VPRORD $0x0b, Z12, Z10                               // stream 0, second hash, round 4: Σ1(e), >>> 11
+	VPRORD $0x19, Z12, Z9                                // stream 0, second hash, round 4: Σ1(e), >>> 25
+	VMOVDQA32 Z23, Z7                                    // stream 0, second hash, round 4: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z24, Z26, Z7                       // stream 0, second hash, round 4: Maj(a, b, c)
+	VPRORD $0x02, Z26, Z5                                // stream 0, second hash, round 4: Σ0(a), >>> 2
+	VPBROADCASTD 28(R8), Z4                              // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1
+	VPADDD Z4, Z12, Z3                                   // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1
+	VPADDD Z15, Z27, Z27                                 // stream 1, second hash, round 3: new a = t + Σ0 + Maj
+	VPRORD $0x0d, Z26, Z15                               // stream 0, second hash, round 4: Σ0(a), >>> 13
+	VPRORD $0x16, Z26, Z2                                // stream 0, second hash, round 4: Σ0(a), >>> 22
+	VPADDD Z0, Z13, Z13                                  // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0xb8, Z18, Z14, Z6                       // stream 1, second hash, round 4: Ch(e, f, g)
+	VPRORD $0x06, Z14, Z1                                // stream 1, second hash, round 4: Σ1(e), >>> 6
+	VPRORD $0x0b, Z14, Z0                                // stream 1, second hash, round 4: Σ1(e), >>> 11
+	VPTERNLOGD $0x96, Z9, Z10, Z11                       // stream 0, second hash, round 4: Σ1(e)
+	VPRORD $0x19, Z14, Z10                               // stream 1, second hash, round 4: Σ1(e), >>> 25
+	VPADDD 18048(R13), Z3, Z9                            // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1
+	VPADDD Z4, Z14, Z4                                   // stream 1, second hash, round 7: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z2, Z15, Z5                        // stream 0, second hash, round 4: Σ0(a)
+	VMOVDQA32 Z28, Z15                                   // stream 1, second hash, round 4: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z20, Z27, Z15                      // stream 1, second hash, round 4: Maj(a, b, c)
+	VPRORD $0x02, Z27, Z3                                // stream 1, second hash, round 4: Σ0(a), >>> 2
+	VPRORD $0x0d, Z27, Z2                                // stream 1, second hash, round 4: Σ0(a), >>> 13
+	VPADDD Z6, Z29, Z29                                  // stream 1, second hash, round 4: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z27, Z6                                // stream 1, second hash, round 4: Σ0(a), >>> 22
+	VMOVDQU32 17856(R13), Z30                            // stream 0, second hash, W(19): σ0(W[i-15]), >>> 7
+	VPRORD $0x07, Z30, Z16                               // stream 0, second hash, W(19): σ0(W[i-15]), >>> 7
+	VPADDD Z11, Z13, Z13                                 // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z10, Z0, Z1                        // stream 1, second hash, round 4: Σ1(e)
+	VPADDD 21952(R13), Z4, Z11                           // stream 1, second hash, round 7: t = h + K + W + Ch + Σ1
+	VPRORD $0x12, Z30, Z10                               // stream 0, second hash, W(19): σ0(W[i-15]), >>> 18
+	VPADDD Z5, Z7, Z7                                    // stream 0, second hash, round 4: Σ0 + Maj
+	VPSRLD $0x03, Z30, Z5                                // stream 0, second hash, W(19): σ0(W[i-15]), >> 3
+	VMOVDQU32 18688(R13), Z4                             // stream 0, second hash, W(19): σ1(W[i-2]), >>> 17
+	VPRORD $0x11, Z4, Z0                                 // stream 0, second hash, W(19): σ1(W[i-2]), >>> 17
+	VPTERNLOGD $0x96, Z6, Z2, Z3                         // stream 1, second hash, round 4: Σ0(a)
+	VPRORD $0x13, Z4, Z6                                 // stream 0, second hash, W(19): σ1(W[i-2]), >>> 19
+	VPSRLD $0x0a, Z4, Z4                                 // stream 0, second hash, W(19): σ1(W[i-2]), >> 10
+	VPADDD 35392(SI), Z13, Z2                            // stream 0, second hash, round 4: new e = d + t
+	VPADDD Z1, Z29, Z29                                  // stream 1, second hash, round 4: t = h + K + W + Ch + Σ1
+	VMOVDQU32 21760(R13), Z1                             // stream 1, second hash, W(19): σ0(W[i-15]), >>> 7
+	VPRORD $0x07, Z1, Z30                                // stream 1, second hash, W(19): σ0(W[i-15]), >>> 7
+	VMOVDQU32 Z11, 35392(SI)                             // stream 1, second hash, round 7: t = h + K + W + Ch + Σ1, kept in memory
+	VPRORD $0x12, Z1, Z11                                // stream 1, second hash, W(19): σ0(W[i-15]), >>> 18
+	VPADDD Z7, Z13, Z13                                  // stream 0, second hash, round 4: new a = t + Σ0 + Maj
+	VPTERNLOGD $0x96, Z5, Z10, Z16                       // stream 0, second hash, W(19): σ0(W[i-15])
+	VPSRLD $0x03, Z1, Z10                                // stream 1, second hash, W(19): σ0(W[i-15]), >> 3
+	VMOVDQU32 22592(R13), Z7                             // stream 1, second hash, W(19): σ1(W[i-2]), >>> 17
+	VPRORD $0x11, Z7, Z5                                 // stream 1, second hash, W(19): σ1(W[i-2]), >>> 17
+	VPADDD Z3, Z15, Z15                                  // stream 1, second hash, round 4: Σ0 + Maj
+	VPTERNLOGD $0x96, Z4, Z6, Z0                         // stream 0, second hash, W(19): σ1(W[i-2])
+	VPRORD $0x13, Z7, Z6                                 // stream 1, second hash, W(19): σ1(W[i-2]), >>> 19
+	VPSRLD $0x0a, Z7, Z7                                 // stream 1, second hash, W(19): σ1(W[i-2]), >> 10
+	VPADDD Z25, Z29, Z25                                 // stream 1, second hash, round 4: new e = d + t
+	VPTERNLOGD $0xb8, Z12, Z2, Z8                        // stream 0, second hash, round 5: Ch(e, f, g)
+	VPRORD $0x06, Z2, Z4                                 // stream 0, second hash, round 5: Σ1(e), >>> 6
+	VPRORD $0x0b, Z2, Z3                                 // stream 0, second hash, round 5: Σ1(e), >>> 11
+	VPRORD $0x19, Z2, Z1                                 // stream 0, second hash, round 5: Σ1(e), >>> 25
+	VMOVDQU32 Z9, 35264(SI)                              // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1, kept in memory
+	VMOVDQA32 Z24, Z9                                    // stream 0, second hash, round 5: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z26, Z13, Z9                       // stream 0, second hash, round 5: Maj(a, b, c)
+	VMOVDQU32 Z24, 35328(SI)                             // stream 0, second hash, round 2: new a = t + Σ0 + Maj, kept in memory
+	VPRORD $0x02, Z13, Z24                               // stream 0, second hash, round 5: Σ0(a), >>> 2
+	VMOVDQU32 Z21, 35456(SI)                             // stream 1, second hash, round 6: t = h + K + W + Ch + Σ1, kept in memory
+	VPBROADCASTD 316(R8), Z21                            // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1
+	VMOVDQU32 Z19, 35520(SI)                             // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1, kept in memory
+	VPADDD Z21, Z2, Z19                                  // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1
+	VPADDD Z15, Z29, Z29                                 // stream 1, second hash, round 4: new a = t + Σ0 + Maj
+	VPRORD $0x0d, Z13, Z15                               // stream 0, second hash, round 5: Σ0(a), >>> 13
+	VMOVDQU32 Z19, 35584(SI)                             // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1, kept in memory
+	VPRORD $0x16, Z13, Z19                               // stream 0, second hash, round 5: Σ0(a), >>> 22
+	VPADDD 17792(R13), Z16, Z16                          // stream 0, second hash, W(19): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z8, Z31, Z31                                  // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0xb8, Z14, Z25, Z18                      // stream 1, second hash, round 5: Ch(e, f, g)
+	VPRORD $0x06, Z25, Z8                                // stream 1, second hash, round 5: Σ1(e), >>> 6
+	VMOVDQU32 Z14, 35648(SI)                             // stream 1, second hash, round 3: new e = d + t, kept in memory
+	VPRORD $0x0b, Z25, Z14                               // stream 1, second hash, round 5: Σ1(e), >>> 11
+	VPTERNLOGD $0x96, Z1, Z3, Z4                         // stream 0, second hash, round 5: Σ1(e)
+	VPRORD $0x19, Z25, Z3                                // stream 1, second hash, round 5: Σ1(e), >>> 25
+	VPADDD Z21, Z25, Z21                                 // stream 1, second hash, round 8: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z10, Z11, Z30                      // stream 1, second hash, W(19): σ0(W[i-15])
+	VPTERNLOGD $0x96, Z19, Z15, Z24                      // stream 0, second hash, round 5: Σ0(a)
+	VMOVDQA32 Z20, Z19                                   // stream 1, second hash, round 5: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z27, Z29, Z19                      // stream 1, second hash, round 5: Maj(a, b, c)
+	VPRORD $0x02, Z29, Z15                               // stream 1, second hash, round 5: Σ0(a), >>> 2
+	VPRORD $0x0d, Z29, Z11                               // stream 1, second hash, round 5: Σ0(a), >>> 13
+	VPADDD Z18, Z22, Z22                                 // stream 1, second hash, round 5: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z29, Z18                               // stream 1, second hash, round 5: Σ0(a), >>> 22
+	VPADDD Z0, Z16, Z16                                  // stream 0, second hash, W(19): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 1, second hash, W(19): σ1(W[i-2])
+	VPADDD Z4, Z31, Z31                                  // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z3, Z14, Z8                        // stream 1, second hash, round 5: Σ1(e)
+	VPADDD Z30, Z17, Z30                                 // stream 1, second hash, W(19): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z24, Z9, Z24                                  // stream 0, second hash, round 5: Σ0 + Maj
+	VPTERNLOGD $0x96, Z18, Z11, Z15                      // stream 1, second hash, round 5: Σ0(a)
+	VMOVDQU32 Z16, 18816(R13)                            // stream 0, second hash, W(19): kept
+	VPADDD Z23, Z31, Z23                                 // stream 0, second hash, round 5: new e = d + t
+	VPADDD Z8, Z22, Z22                                  // stream 1, second hash, round 5: t = h + K + W + Ch + Σ1
+	VPADDD Z5, Z30, Z30                                  // stream 1, second hash, W(19): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z24, Z31, Z31                                 // stream 0, second hash, round 5: new a = t + Σ0 + Maj
+	VPADDD Z15, Z19, Z24                                 // stream 1, second hash, round 5: Σ0 + Maj
+	VPADDD Z28, Z22, Z28                                 // stream 1, second hash, round 5: new e = d + t
+	VPTERNLOGD $0xb8, Z2, Z23, Z12                       // stream 0, second hash, round 6: Ch(e, f, g)
+	VPRORD $0x06, Z23, Z19                               // stream 0, second hash, round 6: Σ1(e), >>> 6
+	VPRORD $0x0b, Z23, Z18                               // stream 0, second hash, round 6: Σ1(e), >>> 11
+	VMOVDQU32 Z30, 22720(R13)                            // stream 1, second hash, W(19): kept
+	VPRORD $0x19, Z23, Z30                               // stream 0, second hash, round 6: Σ1(e), >>> 25
+	VMOVDQA32 Z26, Z17                                   // stream 0, second hash, round 6: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z13, Z31, Z17                      // stream 0, second hash, round 6: Maj(a, b, c)
+	VPRORD $0x02, Z31, Z16                               // stream 0, second hash, round 6: Σ0(a), >>> 2
+	VPBROADCASTD 36(R8), Z15                             // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1
+	VPADDD Z15, Z23, Z14                                 // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1
+	VPADDD Z24, Z22, Z24                                 // stream 1, second hash, round 5: new a = t + Σ0 + Maj
+	VPRORD $0x0d, Z31, Z22                               // stream 0, second hash, round 6: Σ0(a), >>> 13
+	VPRORD $0x16, Z31, Z11                               // stream 0, second hash, round 6: Σ0(a), >>> 22
+	VPADDD 35520(SI), Z12, Z12                           // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1
+	VMOVDQA32 Z25, Z10                                   // stream 1, second hash, round 6: Ch(e, f, g)
+	VPTERNLOGD $0xe2, 35648(SI), Z28, Z10                // stream 1, second hash, round 6: Ch(e, f, g)
+	VPRORD $0x06, Z28, Z9                                // stream 1, second hash, round 6: Σ1(e), >>> 6
+	VPRORD $0x0b, Z28, Z8                                // stream 1, second hash, round 6: Σ1(e), >>> 11
+	VPTERNLOGD $0x96, Z30, Z18, Z19                      // stream 0, second hash, round 6: Σ1(e)
+	VPRORD $0x19, Z28, Z30                               // stream 1, second hash, round 6: Σ1(e), >>> 25
+	VPADDD Z15, Z28, Z18                                 // stream 1, second hash, round 9: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z11, Z22, Z16                      // stream 0, second hash, round 6: Σ0(a)
+	VMOVDQA32 Z27, Z22                                   // stream 1, second hash, round 6: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z29, Z24, Z22                      // stream 1, second hash, round 6: Maj(a, b, c)
+	VPRORD $0x02, Z24, Z15                               // stream 1, second hash, round 6: Σ0(a), >>> 2
+	VPRORD $0x0d, Z24, Z11                               // stream 1, second hash, round 6: Σ0(a), >>> 13
+	VPADDD 35456(SI), Z10, Z10                           // stream 1, second hash, round 6: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z24, Z7                                // stream 1, second hash, round 6: Σ0(a), >>> 22
+	VPADDD Z19, Z12, Z19                                 // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z30, Z8, Z9                        // stream 1, second hash, round 6: Σ1(e)
+	VPADDD Z16, Z17, Z30                                 // stream 0, second hash, round 6: Σ0 + Maj
+	VPTERNLOGD $0x96, Z7, Z11, Z15                       // stream 1, second hash, round 6: Σ0(a)
+	VPADDD 35328(SI), Z19, Z17                           // stream 0, second hash, round 6: new e = d + t
+	VPADDD Z9, Z10, Z16                                  // stream 1, second hash, round 6: t = h + K + W + Ch + Σ1
+	VPADDD Z30, Z19, Z30                                 // stream 0, second hash, round 6: new a = t + Σ0 + Maj
+	VPADDD Z15, Z22, Z22                                 // stream 1, second hash, round 6: Σ0 + Maj
+	VPADDD Z20, Z16, Z20                                 // stream 1, second hash, round 6: new e = d + t
+	VPTERNLOGD $0xb8, Z23, Z17, Z2                       // stream 0, second hash, round 7: Ch(e, f, g)
+	VPRORD $0x06, Z17, Z19                               // stream 0, second hash, round 7: Σ1(e), >>> 6
+	VPRORD $0x0b, Z17, Z15                               // stream 0, second hash, round 7: Σ1(e), >>> 11
+	VPRORD $0x19, Z17, Z12                               // stream 0, second hash, round 7: Σ1(e), >>> 25
+	VMOVDQA32 Z13, Z11                                   // stream 0, second hash, round 7: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z31, Z30, Z11                      // stream 0, second hash, round 7: Maj(a, b, c)
+	VPRORD $0x02, Z30, Z10                               // stream 0, second hash, round 7: Σ0(a), >>> 2
 	VPBROADCASTD 40(R8), Z9                              // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1
-	VPADDD Z9, Z24, Z4                                   // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1
-	VPADDD Z31, Z3, Z31                                  // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z27, Z25, Z28                      // stream 1, second hash, round 7: Ch(e, f, g)
-	VPRORD $0x06, Z25, Z3                                // stream 1, second hash, round 7: Σ1(e), >>> 6
-	VPRORD $0x0b, Z25, Z2                                // stream 1, second hash, round 7: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z17, Z15, Z16                      // stream 0, second hash, round 7: Σ1(e)
-	VPRORD $0x19, Z25, Z17                               // stream 1, second hash, round 7: Σ1(e), >>> 25
-	VMOVDQA32 Z19, Z15                                   // stream 1, second hash, round 7: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z21, Z23, Z15                      // stream 1, second hash, round 7: Maj(a, b, c)
-	VPRORD $0x02, Z23, Z1                                // stream 1, second hash, round 7: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z10, Z11, Z12                      // stream 0, second hash, round 7: Σ0(a)
-	VPRORD $0x0d, Z23, Z11                               // stream 1, second hash, round 7: Σ0(a), >>> 13
-	VPRORD $0x16, Z23, Z10                               // stream 1, second hash, round 7: Σ0(a), >>> 22
-	VPADDD Z9, Z25, Z9                                   // stream 1, second hash, round 10: t = h + K + W + Ch + Σ1
-	VPADDD Z28, Z14, Z28                                 // stream 1, second hash, round 7: t = h + K + W + Ch + Σ1
-	VPADDD Z16, Z31, Z31                                 // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z17, Z2, Z3                        // stream 1, second hash, round 7: Σ1(e)
-	VPADDD Z12, Z13, Z17                                 // stream 0, second hash, round 7: Σ0 + Maj
-	VPTERNLOGD $0x96, Z10, Z11, Z1                       // stream 1, second hash, round 7: Σ0(a)
-	VPADDD Z29, Z31, Z29                                 // stream 0, second hash, round 7: new e = d + t
-	VPADDD Z3, Z28, Z28                                  // stream 1, second hash, round 7: t = h + K + W + Ch + Σ1
-	VPADDD Z17, Z31, Z31                                 // stream 0, second hash, round 7: new a = t + Σ0 + Maj
-	VPADDD Z1, Z15, Z17                                  // stream 1, second hash, round 7: Σ0 + Maj
-	VPADDD Z30, Z28, Z30                                 // stream 1, second hash, round 7: new e = d + t
-	VPTERNLOGD $0xb8, Z24, Z29, Z26                      // stream 0, second hash, round 8: Ch(e, f, g)
-	VPRORD $0x06, Z29, Z16                               // stream 0, second hash, round 8: Σ1(e), >>> 6
-	VPRORD $0x0b, Z29, Z15                               // stream 0, second hash, round 8: Σ1(e), >>> 11
-	VPADDD Z17, Z28, Z28                                 // stream 1, second hash, round 7: new a = t + Σ0 + Maj
-	VPRORD $0x19, Z29, Z17                               // stream 0, second hash, round 8: Σ1(e), >>> 25
-	VMOVDQA32 Z18, Z14                                   // stream 0, second hash, round 8: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z20, Z31, Z14                      // stream 0, second hash, round 8: Maj(a, b, c)
-	VPRORD $0x02, Z31, Z13                               // stream 0, second hash, round 8: Σ0(a), >>> 2
-	VPRORD $0x0d, Z31, Z12                               // stream 0, second hash, round 8: Σ0(a), >>> 13
-	VPRORD $0x16, Z31, Z11                               // stream 0, second hash, round 8: Σ0(a), >>> 22
-	VPBROADCASTD 44(R8), Z10                             // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1
-	VPADDD Z10, Z29, Z3                                  // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1
-	VPADDD Z26, Z6, Z26                                  // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z25, Z30, Z27                      // stream 1, second hash, round 8: Ch(e, f, g)
-	VPRORD $0x06, Z30, Z6                                // stream 1, second hash, round 8: Σ1(e), >>> 6
-	VPRORD $0x0b, Z30, Z2                                // stream 1, second hash, round 8: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z17, Z15, Z16                      // stream 0, second hash, round 8: Σ1(e)
-	VPRORD $0x19, Z30, Z17                               // stream 1, second hash, round 8: Σ1(e), >>> 25
-	VMOVDQA32 Z21, Z15                                   // stream 1, second hash, round 8: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z23, Z28, Z15                      // stream 1, second hash, round 8: Maj(a, b, c)
-	VPRORD $0x02, Z28, Z1                                // stream 1, second hash, round 8: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z11, Z12, Z13                      // stream 0, second hash, round 8: Σ0(a)
-	VPRORD $0x0d, Z28, Z12                               // stream 1, second hash, round 8: Σ0(a), >>> 13
-	VPRORD $0x16, Z28, Z11                               // stream 1, second hash, round 8: Σ0(a), >>> 22
-	VPADDD Z10, Z30, Z10                                 // stream 1, second hash, round 11: t = h + K + W + Ch + Σ1
-	VPADDD Z27, Z7, Z27                                  // stream 1, second hash, round 8: t = h + K + W + Ch + Σ1
-	VPADDD Z16, Z26, Z26                                 // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z17, Z2, Z6                        // stream 1, second hash, round 8: Σ1(e)
-	VPADDD Z13, Z14, Z17                                 // stream 0, second hash, round 8: Σ0 + Maj
-	VPTERNLOGD $0x96, Z11, Z12, Z1                       // stream 1, second hash, round 8: Σ0(a)
-	VPADDD Z22, Z26, Z22                                 // stream 0, second hash, round 8: new e = d + t
-	VPADDD Z6, Z27, Z27                                  // stream 1, second hash, round 8: t = h + K + W + Ch + Σ1
-	VPADDD Z17, Z26, Z26                                 // stream 0, second hash, round 8: new a = t + Σ0 + Maj
-	VPADDD Z1, Z15, Z17                                  // stream 1, second hash, round 8: Σ0 + Maj
-	VPADDD Z19, Z27, Z19                                 // stream 1, second hash, round 8: new e = d + t
-	VPTERNLOGD $0xb8, Z29, Z22, Z24                      // stream 0, second hash, round 9: Ch(e, f, g)
-	VPRORD $0x06, Z22, Z16                               // stream 0, second hash, round 9: Σ1(e), >>> 6
-	VPRORD $0x0b, Z22, Z15                               // stream 0, second hash, round 9: Σ1(e), >>> 11
-	VPADDD Z17, Z27, Z27                                 // stream 1, second hash, round 8: new a = t + Σ0 + Maj
-	VPRORD $0x19, Z22, Z17                               // stream 0, second hash, round 9: Σ1(e), >>> 25
-	VMOVDQA32 Z20, Z14                                   // stream 0, second hash, round 9: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z31, Z26, Z14                      // stream 0, second hash, round 9: Maj(a, b, c)
-	VPRORD $0x02, Z26, Z13                               // stream 0, second hash, round 9: Σ0(a), >>> 2
-	VPRORD $0x0d, Z26, Z12                               // stream 0, second hash, round 9: Σ0(a), >>> 13
-	VPRORD $0x16, Z26, Z11                               // stream 0, second hash, round 9: Σ0(a), >>> 22
-	VPBROADCASTD 48(R8), Z7                              // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1
-	VPADDD Z7, Z22, Z6                                   // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1
-	VPADDD Z24, Z5, Z24                                  // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z30, Z19, Z25                      // stream 1, second hash, round 9: Ch(e, f, g)
-	VPRORD $0x06, Z19, Z5                                // stream 1, second hash, round 9: Σ1(e), >>> 6
-	VPRORD $0x0b, Z19, Z2                                // stream 1, second hash, round 9: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z17, Z15, Z16                      // stream 0, second hash, round 9: Σ1(e)
-	VPRORD $0x19, Z19, Z17                               // stream 1, second hash, round 9: Σ1(e), >>> 25
-	VMOVDQA32 Z23, Z15                                   // stream 1, second hash, round 9: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z28, Z27, Z15                      // stream 1, second hash, round 9: Maj(a, b, c)
-	VPRORD $0x02, Z27, Z1                                // stream 1, second hash, round 9: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z11, Z12, Z13                      // stream 0, second hash, round 9: Σ0(a)
-	VPRORD $0x0d, Z27, Z12                               // stream 1, second hash, round 9: Σ0(a), >>> 13
-	VPRORD $0x16, Z27, Z11                               // stream 1, second hash, round 9: Σ0(a), >>> 22
-	VPADDD Z7, Z19, Z7                                   // stream 1, second hash, round 12: t = h + K + W + Ch + Σ1
-	VPADDD Z25, Z8, Z25                                  // stream 1, second hash, round 9: t = h + K + W + Ch + Σ1
-	VPADDD Z16, Z24, Z24                                 // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z17, Z2, Z5                        // stream 1, second hash, round 9: Σ1(e)
-	VPADDD Z13, Z14, Z17                                 // stream 0, second hash, round 9: Σ0 + Maj
-	VPTERNLOGD $0x96, Z11, Z12, Z1                       // stream 1, second hash, round 9: Σ0(a)
-	VPADDD Z18, Z24, Z18                                 // stream 0, second hash, round 9: new e = d + t
-	VPADDD Z5, Z25, Z25                                  // stream 1, second hash, round 9: t = h + K + W + Ch + Σ1
-	VPADDD Z17, Z24, Z24                                 // stream 0, second hash, round 9: new a = t + Σ0 + Maj
-	VPADDD Z1, Z15, Z17                                  // stream 1, second hash, round 9: Σ0 + Maj
-	VPADDD Z21, Z25, Z21                                 // stream 1, second hash, round 9: new e = d + t
-	VPTERNLOGD $0xb8, Z22, Z18, Z29                      // stream 0, second hash, round 10: Ch(e, f, g)
-	VPRORD $0x06, Z18, Z16                               // stream 0, second hash, round 10: Σ1(e), >>> 6
-	VPRORD $0x0b, Z18, Z15                               // stream 0, second hash, round 10: Σ1(e), >>> 11
-	VPADDD Z17, Z25, Z25                                 // stream 1, second hash, round 9: new a = t + Σ0 + Maj
-	VPRORD $0x19, Z18, Z17                               // stream 0, second hash, round 10: Σ1(e), >>> 25
-	VMOVDQA32 Z31, Z14                                   // stream 0, second hash, round 10: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z26, Z24, Z14                      // stream 0, second hash, round 10: Maj(a, b, c)
-	VPRORD $0x02, Z24, Z13                               // stream 0, second hash, round 10: Σ0(a), >>> 2
-	VPRORD $0x0d, Z24, Z12                               // stream 0, second hash, round 10: Σ0(a), >>> 13
-	VPRORD $0x16, Z24, Z11                               // stream 0, second hash, round 10: Σ0(a), >>> 22
-	VPBROADCASTD 52(R8), Z8                              // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1
-	VPADDD Z8, Z18, Z5                                   // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1
-	VPADDD Z29, Z4, Z29                                  // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z19, Z21, Z30                      // stream 1, second hash, round 10: Ch(e, f, g)
-	VPRORD $0x06, Z21, Z4                                // stream 1, second hash, round 10: Σ1(e), >>> 6
-	VPRORD $0x0b, Z21, Z2                                // stream 1, second hash, round 10: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z17, Z15, Z16                      // stream 0, second hash, round 10: Σ1(e)
-	VPRORD $0x19, Z21, Z17                               // stream 1, second hash, round 10: Σ1(e), >>> 25
-	VMOVDQA32 Z28, Z15                                   // stream 1, second hash, round 10: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z27, Z25, Z15                      // stream 1, second hash, round 10: Maj(a, b, c)
-	VPRORD $0x02, Z25, Z1                                // stream 1, second hash, round 10: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z11, Z12, Z13                      // stream 0, second hash, round 10: Σ0(a)
-	VPRORD $0x0d, Z25, Z12                               // stream 1, second hash, round 10: Σ0(a), >>> 13
-	VPRORD $0x16, Z25, Z11                               // stream 1, second hash, round 10: Σ0(a), >>> 22
-	VPADDD Z8, Z21, Z8                                   // stream 1, second hash, round 13: t = h + K + W + Ch + Σ1
-	VPADDD Z30, Z9, Z30                                  // stream 1, second hash, round 10: t = h + K + W + Ch + Σ1
-	VPADDD Z16, Z29, Z29                                 // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z17, Z2, Z4                        // stream 1, second hash, round 10: Σ1(e)
-	VPADDD Z13, Z14, Z17                                 // stream 0, second hash, round 10: Σ0 + Maj
-	VPTERNLOGD $0x96, Z11, Z12, Z1                       // stream 1, second hash, round 10: Σ0(a)
-	VPADDD Z20, Z29, Z20                                 // stream 0, second hash, round 10: new e = d + t
-	VPADDD Z4, Z30, Z30                                  // stream 1, second hash, round 10: t = h + K + W + Ch + Σ1
-	VPADDD Z17, Z29, Z29                                 // stream 0, second hash, round 10: new a = t + Σ0 + Maj
-	VPADDD Z1, Z15, Z17                                  // stream 1, second hash, round 10: Σ0 + Maj
-	VPADDD Z23, Z30, Z23                                 // stream 1, second hash, round 10: new e = d + t
-	VPTERNLOGD $0xb8, Z18, Z20, Z22                      // stream 0, second hash, round 11: Ch(e, f, g)
-	VPRORD $0x06, Z20, Z16                               // stream 0, second hash, round 11: Σ1(e), >>> 6
-	VPRORD $0x0b, Z20, Z15                               // stream 0, second hash, round 11: Σ1(e), >>> 11
-	VPADDD Z17, Z30, Z30                                 // stream 1, second hash, round 10: new a = t + Σ0 + Maj
-	VPRORD $0x19, Z20, Z17                               // stream 0, second hash, round 11: Σ1(e), >>> 25
-	VMOVDQA32 Z26, Z14                                   // stream 0, second hash, round 11: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z24, Z29, Z14                      // stream 0, second hash, round 11: Maj(a, b, c)
-	VPRORD $0x02, Z29, Z13                               // stream 0, second hash, round 11: Σ0(a), >>> 2
-	VPRORD $0x0d, Z29, Z12                               // stream 0, second hash, round 11: Σ0(a), >>> 13
-	VPRORD $0x16, Z29, Z11                               // stream 0, second hash, round 11: Σ0(a), >>> 22
-	VPBROADCASTD 56(R8), Z9                              // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1
-	VPADDD Z9, Z20, Z4                                   // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1
-	VPADDD Z22, Z3, Z22                                  // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z21, Z23, Z19                      // stream 1, second hash, round 11: Ch(e, f, g)
-	VPRORD $0x06, Z23, Z3                                // stream 1, second hash, round 11: Σ1(e), >>> 6
-	VPRORD $0x0b, Z23, Z2                                // stream 1, second hash, round 11: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z17, Z15, Z16                      // stream 0, second hash, round 11: Σ1(e)
-	VPRORD $0x19, Z23, Z17                               // stream 1, second hash, round 11: Σ1(e), >>> 25
-	VMOVDQA32 Z27, Z15                                   // stream 1, second hash, round 11: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z25, Z30, Z15                      // stream 1, second hash, round 11: Maj(a, b, c)
-	VPRORD $0x02, Z30, Z1                                // stream 1, second hash, round 11: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z11, Z12, Z13                      // stream 0, second hash, round 11: Σ0(a)
-	VPRORD $0x0d, Z30, Z12                               // stream 1, second hash, round 11: Σ0(a), >>> 13
-	VPRORD $0x16, Z30, Z11                               // stream 1, second hash, round 11: Σ0(a), >>> 22
-	VPADDD Z9, Z23, Z9                                   // stream 1, second hash, round 14: t = h + K + W + Ch + Σ1
-	VPADDD Z19, Z10, Z19                                 // stream 1, second hash, round 11: t = h + K + W + Ch + Σ1
-	VPADDD Z16, Z22, Z22                                 // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z17, Z2, Z3                        // stream 1, second hash, round 11: Σ1(e)
-	VPADDD Z13, Z14, Z17                                 // stream 0, second hash, round 11: Σ0 + Maj
-	VPTERNLOGD $0x96, Z11, Z12, Z1                       // stream 1, second hash, round 11: Σ0(a)
-	VPADDD Z31, Z22, Z31                                 // stream 0, second hash, round 11: new e = d + t
-	VPADDD Z3, Z19, Z19                                  // stream 1, second hash, round 11: t = h + K + W + Ch + Σ1
-	VPADDD Z17, Z22, Z22                                 // stream 0, second hash, round 11: new a = t + Σ0 + Maj
-	VPADDD Z1, Z15, Z17                                  // stream 1, second hash, round 11: Σ0 + Maj
-	VPADDD Z28, Z19, Z28                                 // stream 1, second hash, round 11: new e = d + t
-	VPTERNLOGD $0xb8, Z20, Z31, Z18                      // stream 0, second hash, round 12: Ch(e, f, g)
-	VPRORD $0x06, Z31, Z16                               // stream 0, second hash, round 12: Σ1(e), >>> 6
-	VPRORD $0x0b, Z31, Z15                               // stream 0, second hash, round 12: Σ1(e), >>> 11
-	VPADDD Z17, Z19, Z19                                 // stream 1, second hash, round 11: new a = t + Σ0 + Maj
-	VPRORD $0x19, Z31, Z17                               // stream 0, second hash, round 12: Σ1(e), >>> 25
-	VMOVDQA32 Z24, Z14                                   // stream 0, second hash, round 12: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z29, Z22, Z14                      // stream 0, second hash, round 12: Maj(a, b, c)
-	VPRORD $0x02, Z22, Z13                               // stream 0, second hash, round 12: Σ0(a), >>> 2
-	VPRORD $0x0d, Z22, Z12                               // stream 0, second hash, round 12: Σ0(a), >>> 13
-	VPRORD $0x16, Z22, Z11                               // stream 0, second hash, round 12: Σ0(a), >>> 22
-	VPBROADCASTD 316(R8), Z10                            // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1
-	VPADDD Z10, Z31, Z3                                  // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1
-	VPADDD Z18, Z6, Z18                                  // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z23, Z28, Z21                      // stream 1, second hash, round 12: Ch(e, f, g)
-	VPRORD $0x06, Z28, Z6                                // stream 1, second hash, round 12: Σ1(e), >>> 6
-	VPRORD $0x0b, Z28, Z2                                // stream 1, second hash, round 12: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z17, Z15, Z16                      // stream 0, second hash, round 12: Σ1(e)
-	VPRORD $0x19, Z28, Z17                               // stream 1, second hash, round 12: Σ1(e), >>> 25
-	VMOVDQA32 Z25, Z15                                   // stream 1, second hash, round 12: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z30, Z19, Z15                      // stream 1, second hash, round 12: Maj(a, b, c)
-	VPRORD $0x02, Z19, Z1                                // stream 1, second hash, round 12: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z11, Z12, Z13                      // stream 0, second hash, round 12: Σ0(a)
-	VPRORD $0x0d, Z19, Z12                               // stream 1, second hash, round 12: Σ0(a), >>> 13
-	VPRORD $0x16, Z19, Z11                               // stream 1, second hash, round 12: Σ0(a), >>> 22
-	VPADDD Z10, Z28, Z10                                 // stream 1, second hash, round 15: t = h + K + W + Ch + Σ1
-	VPADDD Z21, Z7, Z21                                  // stream 1, second hash, round 12: t = h + K + W + Ch + Σ1
-	VPADDD Z16, Z18, Z18                                 // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z17, Z2, Z6                        // stream 1, second hash, round 12: Σ1(e)
-	VPADDD Z13, Z14, Z17                                 // stream 0, second hash, round 12: Σ0 + Maj
-	VPTERNLOGD $0x96, Z11, Z12, Z1                       // stream 1, second hash, round 12: Σ0(a)
-	VPADDD Z26, Z18, Z7                                  // stream 0, second hash, round 12: new e = d + t
-	VPADDD Z6, Z21, Z26                                  // stream 1, second hash, round 12: t = h + K + W + Ch + Σ1
-	VPADDD Z17, Z18, Z21                                 // stream 0, second hash, round 12: new a = t + Σ0 + Maj
-	VPADDD Z1, Z15, Z18                                  // stream 1, second hash, round 12: Σ0 + Maj
-	VPADDD Z27, Z26, Z15                                 // stream 1, second hash, round 12: new e = d + t
-	VPTERNLOGD $0xb8, Z31, Z7, Z20                       // stream 0, second hash, round 13: Ch(e, f, g)
-	VPRORD $0x06, Z7, Z27                                // stream 0, second hash, round 13: Σ1(e), >>> 6
-	VPRORD $0x0b, Z7, Z17                                // stream 0, second hash, round 13: Σ1(e), >>> 11
-	VPADDD Z18, Z26, Z11                                 // stream 1, second hash, round 12: new a = t + Σ0 + Maj
-	VPRORD $0x19, Z7, Z26                                // stream 0, second hash, round 13: Σ1(e), >>> 25
-	VMOVDQA32 Z29, Z18                                   // stream 0, second hash, round 13: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z22, Z21, Z18                      // stream 0, second hash, round 13: Maj(a, b, c)
-	VPRORD $0x02, Z21, Z16                               // stream 0, second hash, round 13: Σ0(a), >>> 2
-	VPRORD $0x0d, Z21, Z14                               // stream 0, second hash, round 13: Σ0(a), >>> 13
-	VPRORD $0x16, Z21, Z13                               // stream 0, second hash, round 13: Σ0(a), >>> 22
-	VPADDD Z20, Z5, Z20                                  // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z28, Z15, Z23                      // stream 1, second hash, round 13: Ch(e, f, g)
-	VPRORD $0x06, Z15, Z12                               // stream 1, second hash, round 13: Σ1(e), >>> 6
-	VPRORD $0x0b, Z15, Z6                                // stream 1, second hash, round 13: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z26, Z17, Z27                      // stream 0, second hash, round 13: Σ1(e)
-	VPRORD $0x19, Z15, Z26                               // stream 1, second hash, round 13: Σ1(e), >>> 25
-	VMOVDQA32 Z30, Z17                                   // stream 1, second hash, round 13: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z19, Z11, Z17                      // stream 1, second hash, round 13: Maj(a, b, c)
-	VPRORD $0x02, Z11, Z5                                // stream 1, second hash, round 13: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z13, Z14, Z16                      // stream 0, second hash, round 13: Σ0(a)
-	VPRORD $0x0d, Z11, Z14                               // stream 1, second hash, round 13: Σ0(a), >>> 13
-	VPRORD $0x16, Z11, Z13                               // stream 1, second hash, round 13: Σ0(a), >>> 22
-	VPADDD Z23, Z8, Z23                                  // stream 1, second hash, round 13: t = h + K + W + Ch + Σ1
-	VPADDD Z27, Z20, Z27                                 // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z26, Z6, Z12                       // stream 1, second hash, round 13: Σ1(e)
-	VPADDD Z16, Z18, Z26                                 // stream 0, second hash, round 13: Σ0 + Maj
-	VPTERNLOGD $0x96, Z13, Z14, Z5                       // stream 1, second hash, round 13: Σ0(a)
-	VPADDD Z24, Z27, Z6                                  // stream 0, second hash, round 13: new e = d + t
-	VPADDD Z12, Z23, Z24                                 // stream 1, second hash, round 13: t = h + K + W + Ch + Σ1
-	VPADDD Z26, Z27, Z2                                  // stream 0, second hash, round 13: new a = t + Σ0 + Maj
-	VPADDD Z5, Z17, Z27                                  // stream 1, second hash, round 13: Σ0 + Maj
-	VPADDD Z25, Z24, Z14                                 // stream 1, second hash, round 13: new e = d + t
-	VPTERNLOGD $0xb8, Z7, Z6, Z31                        // stream 0, second hash, round 14: Ch(e, f, g)
-	VPRORD $0x06, Z6, Z26                                // stream 0, second hash, round 14: Σ1(e), >>> 6
-	VPRORD $0x0b, Z6, Z25                                // stream 0, second hash, round 14: Σ1(e), >>> 11
-	VPADDD Z27, Z24, Z27                                 // stream 1, second hash, round 13: new a = t + Σ0 + Maj
-	VPRORD $0x19, Z6, Z24                                // stream 0, second hash, round 14: Σ1(e), >>> 25
-	VMOVDQA32 Z22, Z23                                   // stream 0, second hash, round 14: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z21, Z2, Z23                       // stream 0, second hash, round 14: Maj(a, b, c)
-	VPRORD $0x02, Z2, Z20                                // stream 0, second hash, round 14: Σ0(a), >>> 2
-	VPRORD $0x0d, Z2, Z18                                // stream 0, second hash, round 14: Σ0(a), >>> 13
-	VPRORD $0x16, Z2, Z17                                // stream 0, second hash, round 14: Σ0(a), >>> 22
-	VPADDD Z31, Z4, Z31                                  // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z15, Z14, Z28                      // stream 1, second hash, round 14: Ch(e, f, g)
-	VPRORD $0x06, Z14, Z16                               // stream 1, second hash, round 14: Σ1(e), >>> 6
-	VPRORD $0x0b, Z14, Z13                               // stream 1, second hash, round 14: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z24, Z25, Z26                      // stream 0, second hash, round 14: Σ1(e)
-	VPRORD $0x19, Z14, Z25                               // stream 1, second hash, round 14: Σ1(e), >>> 25
-	VMOVDQA32 Z19, Z24                                   // stream 1, second hash, round 14: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z11, Z27, Z24                      // stream 1, second hash, round 14: Maj(a, b, c)
-	VPRORD $0x02, Z27, Z12                               // stream 1, second hash, round 14: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z17, Z18, Z20                      // stream 0, second hash, round 14: Σ0(a)
-	VPRORD $0x0d, Z27, Z18                               // stream 1, second hash, round 14: Σ0(a), >>> 13
-	VPRORD $0x16, Z27, Z17                               // stream 1, second hash, round 14: Σ0(a), >>> 22
-	VPADDD Z28, Z9, Z28                                  // stream 1, second hash, round 14: t = h + K + W + Ch + Σ1
-	VPADDD Z26, Z31, Z31                                 // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z25, Z13, Z16                      // stream 1, second hash, round 14: Σ1(e)
-	VPADDD Z20, Z23, Z26                                 // stream 0, second hash, round 14: Σ0 + Maj
-	VPTERNLOGD $0x96, Z17, Z18, Z12                      // stream 1, second hash, round 14: Σ0(a)
-	VPADDD Z29, Z31, Z5                                  // stream 0, second hash, round 14: new e = d + t
-	VPADDD Z16, Z28, Z29                                 // stream 1, second hash, round 14: t = h + K + W + Ch + Σ1
-	VPADDD Z26, Z31, Z1                                  // stream 0, second hash, round 14: new a = t + Σ0 + Maj
-	VPADDD Z12, Z24, Z31                                 // stream 1, second hash, round 14: Σ0 + Maj
-	VPADDD Z30, Z29, Z13                                 // stream 1, second hash, round 14: new e = d + t
-	VMOVDQA32 Z7, Z30                                    // stream 0, second hash, round 15: Ch(e, f, g)
-	VPTERNLOGD $0xb8, Z6, Z5, Z30                        // stream 0, second hash, round 15: Ch(e, f, g)
-	VPRORD $0x06, Z5, Z28                                // stream 0, second hash, round 15: Σ1(e), >>> 6
-	VPRORD $0x0b, Z5, Z26                                // stream 0, second hash, round 15: Σ1(e), >>> 11
-	VPADDD Z31, Z29, Z9                                  // stream 1, second hash, round 14: new a = t + Σ0 + Maj
-	VPRORD $0x19, Z5, Z31                                // stream 0, second hash, round 15: Σ1(e), >>> 25
-	VMOVDQA32 Z21, Z29                                   // stream 0, second hash, round 15: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z2, Z1, Z29                        // stream 0, second hash, round 15: Maj(a, b, c)
-	VPRORD $0x02, Z1, Z25                                // stream 0, second hash, round 15: Σ0(a), >>> 2
-	VPRORD $0x0d, Z1, Z24                                // stream 0, second hash, round 15: Σ0(a), >>> 13
-	VPRORD $0x16, Z1, Z23                                // stream 0, second hash, round 15: Σ0(a), >>> 22
-	VPADDD Z30, Z3, Z30                                  // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1
-	VMOVDQA32 Z15, Z20                                   // stream 1, second hash, round 15: Ch(e, f, g)
-	VPTERNLOGD $0xb8, Z14, Z13, Z20                      // stream 1, second hash, round 15: Ch(e, f, g)
-	VPRORD $0x06, Z13, Z18                               // stream 1, second hash, round 15: Σ1(e), >>> 6
-	VPRORD $0x0b, Z13, Z17                               // stream 1, second hash, round 15: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z31, Z26, Z28                      // stream 0, second hash, round 15: Σ1(e)
-	VPRORD $0x19, Z13, Z31                               // stream 1, second hash, round 15: Σ1(e), >>> 25
-	VMOVDQA32 Z11, Z26                                   // stream 1, second hash, round 15: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z27, Z9, Z26                       // stream 1, second hash, round 15: Maj(a, b, c)
-	VPRORD $0x02, Z9, Z16                                // stream 1, second hash, round 15: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z23, Z24, Z25                      // stream 0, second hash, round 15: Σ0(a)
-	VPRORD $0x0d, Z9, Z24                                // stream 1, second hash, round 15: Σ0(a), >>> 13
-	VPRORD $0x16, Z9, Z23                                // stream 1, second hash, round 15: Σ0(a), >>> 22
-	VPADDD Z20, Z10, Z20                                 // stream 1, second hash, round 15: t = h + K + W + Ch + Σ1
-	VPADDD Z28, Z30, Z30                                 // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z31, Z17, Z18                      // stream 1, second hash, round 15: Σ1(e)
-	VPADDD Z25, Z29, Z31                                 // stream 0, second hash, round 15: Σ0 + Maj
-	VPTERNLOGD $0x96, Z23, Z24, Z16                      // stream 1, second hash, round 15: Σ0(a)
-	VPADDD Z22, Z30, Z4                                  // stream 0, second hash, round 15: new e = d + t
-	VPADDD Z18, Z20, Z29                                 // stream 1, second hash, round 15: t = h + K + W + Ch + Σ1
-	VPADDD Z31, Z30, Z0                                  // stream 0, second hash, round 15: new a = t + Σ0 + Maj
-	VPADDD Z16, Z26, Z31                                 // stream 1, second hash, round 15: Σ0 + Maj
-	VPADDD Z19, Z29, Z12                                 // stream 1, second hash, round 15: new e = d + t
-	VPADDD Z31, Z29, Z8                                  // stream 1, second hash, round 15: new a = t + Σ0 + Maj
-	VMOVDQA32 Z21, Z3                                    // stream 0, second hash, round 12: new a = t + Σ0 + Maj
-	VMOVDQA32 Z27, Z10                                   // stream 1, second hash, round 13: new a = t + Σ0 + Maj
+	VPADDD Z9, Z17, Z8                                   // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1
+	VPADDD Z22, Z16, Z22                                 // stream 1, second hash, round 6: new a = t + Σ0 + Maj
+	VPRORD $0x0d, Z30, Z16                               // stream 0, second hash, round 7: Σ0(a), >>> 13
+	VPRORD $0x16, Z30, Z7                                // stream 0, second hash, round 7: Σ0(a), >>> 22
+	VPADDD 35264(SI), Z2, Z6                             // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0xb8, Z28, Z20, Z25                      // stream 1, second hash, round 7: Ch(e, f, g)
+	VPRORD $0x06, Z20, Z5                                // stream 1, second hash, round 7: Σ1(e), >>> 6
+	VPRORD $0x0b, Z20, Z4                                // stream 1, second hash, round 7: Σ1(e), >>> 11
+	VPTERNLOGD $0x96, Z12, Z15, Z19                      // stream 0, second hash, round 7: Σ1(e)
+	VPRORD $0x19, Z20, Z15                               // stream 1, second hash, round 7: Σ1(e), >>> 25
+	VPADDD Z9, Z20, Z12                                  // stream 1, second hash, round 10: t = h + K + W + Ch + Σ1
+	VMOVDQU32 17920(R13), Z9                             // stream 0, second hash, W(20): σ0(W[i-15]), >>> 7
+	VPRORD $0x07, Z9, Z3                                 // stream 0, second hash, W(20): σ0(W[i-15]), >>> 7
+	VPTERNLOGD $0x96, Z7, Z16, Z10                       // stream 0, second hash, round 7: Σ0(a)
+	VMOVDQA32 Z29, Z16                                   // stream 1, second hash, round 7: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z24, Z22, Z16                      // stream 1, second hash, round 7: Maj(a, b, c)
+	VPRORD $0x02, Z22, Z7                                // stream 1, second hash, round 7: Σ0(a), >>> 2
+	VPRORD $0x0d, Z22, Z2                                // stream 1, second hash, round 7: Σ0(a), >>> 13
+	VPADDD 35392(SI), Z25, Z25                           // stream 1, second hash, round 7: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z22, Z1                                // stream 1, second hash, round 7: Σ0(a), >>> 22
+	VPRORD $0x12, Z9, Z0                                 // stream 0, second hash, W(20): σ0(W[i-15]), >>> 18
+	VPADDD Z19, Z6, Z19                                  // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z15, Z4, Z5                        // stream 1, second hash, round 7: Σ1(e)
+	VPSRLD $0x03, Z9, Z15                                // stream 0, second hash, W(20): σ0(W[i-15]), >> 3
+	VMOVDQU32 18752(R13), Z9                             // stream 0, second hash, W(20): σ1(W[i-2]), >>> 17
+	VPRORD $0x11, Z9, Z6                                 // stream 0, second hash, W(20): σ1(W[i-2]), >>> 17
+	VPADDD Z10, Z11, Z11                                 // stream 0, second hash, round 7: Σ0 + Maj
+	VPRORD $0x13, Z9, Z10                                // stream 0, second hash, W(20): σ1(W[i-2]), >>> 19
+	VPSRLD $0x0a, Z9, Z9                                 // stream 0, second hash, W(20): σ1(W[i-2]), >> 10
+	VPTERNLOGD $0x96, Z1, Z2, Z7                         // stream 1, second hash, round 7: Σ0(a)
+	VMOVDQU32 21824(R13), Z4                             // stream 1, second hash, W(20): σ0(W[i-15]), >>> 7
+	VPRORD $0x07, Z4, Z2                                 // stream 1, second hash, W(20): σ0(W[i-15]), >>> 7
+	VPRORD $0x12, Z4, Z1                                 // stream 1, second hash, W(20): σ0(W[i-15]), >>> 18
+	VPADDD Z26, Z19, Z26                                 // stream 0, second hash, round 7: new e = d + t
+	VPADDD Z5, Z25, Z25                                  // stream 1, second hash, round 7: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z15, Z0, Z3                        // stream 0, second hash, W(20): σ0(W[i-15])
+	VPSRLD $0x03, Z4, Z15                                // stream 1, second hash, W(20): σ0(W[i-15]), >> 3
+	VPADDD Z11, Z19, Z19                                 // stream 0, second hash, round 7: new a = t + Σ0 + Maj
+	VPTERNLOGD $0x96, Z9, Z10, Z6                        // stream 0, second hash, W(20): σ1(W[i-2])
+	VMOVDQU32 22656(R13), Z11                            // stream 1, second hash, W(20): σ1(W[i-2]), >>> 17
+	VPRORD $0x11, Z11, Z10                               // stream 1, second hash, W(20): σ1(W[i-2]), >>> 17
+	VPRORD $0x13, Z11, Z9                                // stream 1, second hash, W(20): σ1(W[i-2]), >>> 19
+	VPADDD Z7, Z16, Z16                                  // stream 1, second hash, round 7: Σ0 + Maj
+	VPSRLD $0x0a, Z11, Z11                               // stream 1, second hash, W(20): σ1(W[i-2]), >> 10
+	VPADDD Z27, Z25, Z27                                 // stream 1, second hash, round 7: new e = d + t
+	VPTERNLOGD $0xb8, Z17, Z26, Z23                      // stream 0, second hash, round 8: Ch(e, f, g)
+	VPRORD $0x06, Z26, Z7                                // stream 0, second hash, round 8: Σ1(e), >>> 6
+	VPRORD $0x0b, Z26, Z5                                // stream 0, second hash, round 8: Σ1(e), >>> 11
+	VPRORD $0x19, Z26, Z4                                // stream 0, second hash, round 8: Σ1(e), >>> 25
+	VMOVDQA32 Z31, Z0                                    // stream 0, second hash, round 8: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z30, Z19, Z0                       // stream 0, second hash, round 8: Maj(a, b, c)
+	VMOVDQU32 Z12, 35392(SI)                             // stream 1, second hash, round 10: t = h + K + W + Ch + Σ1, kept in memory
+	VPRORD $0x02, Z19, Z12                               // stream 0, second hash, round 8: Σ0(a), >>> 2
+	VMOVDQU32 Z8, 35264(SI)                              // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1, kept in memory
+	VPBROADCASTD 44(R8), Z8                              // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1
+	VMOVDQU32 Z31, 35328(SI)                             // stream 0, second hash, round 5: new a = t + Σ0 + Maj, kept in memory
+	VPADDD Z8, Z26, Z31                                  // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1
+	VPADDD Z16, Z25, Z25                                 // stream 1, second hash, round 7: new a = t + Σ0 + Maj
+	VPRORD $0x0d, Z19, Z16                               // stream 0, second hash, round 8: Σ0(a), >>> 13
+	VMOVDQU32 Z31, 35456(SI)                             // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1, kept in memory
+	VPRORD $0x16, Z19, Z31                               // stream 0, second hash, round 8: Σ0(a), >>> 22
+	VPADDD 17856(R13), Z3, Z3                            // stream 0, second hash, W(20): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD 35584(SI), Z23, Z23                           // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0xb8, Z20, Z27, Z28                      // stream 1, second hash, round 8: Ch(e, f, g)
+	VMOVDQU32 Z18, 35584(SI)                             // stream 1, second hash, round 9: t = h + K + W + Ch + Σ1, kept in memory
+	VPRORD $0x06, Z27, Z18                               // stream 1, second hash, round 8: Σ1(e), >>> 6
+	VMOVDQU32 Z20, 35648(SI)                             // stream 1, second hash, round 6: new e = d + t, kept in memory
+	VPRORD $0x0b, Z27, Z20                               // stream 1, second hash, round 8: Σ1(e), >>> 11
+	VPTERNLOGD $0x96, Z4, Z5, Z7                         // stream 0, second hash, round 8: Σ1(e)
+	VPRORD $0x19, Z27, Z5                                // stream 1, second hash, round 8: Σ1(e), >>> 25
+	VPADDD Z8, Z27, Z8                                   // stream 1, second hash, round 11: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z15, Z1, Z2                        // stream 1, second hash, W(20): σ0(W[i-15])
+	VPTERNLOGD $0x96, Z31, Z16, Z12                      // stream 0, second hash, round 8: Σ0(a)
+	VMOVDQA32 Z24, Z31                                   // stream 1, second hash, round 8: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z22, Z25, Z31                      // stream 1, second hash, round 8: Maj(a, b, c)
+	VPRORD $0x02, Z25, Z16                               // stream 1, second hash, round 8: Σ0(a), >>> 2
+	VPRORD $0x0d, Z25, Z15                               // stream 1, second hash, round 8: Σ0(a), >>> 13
+	VPADDD Z28, Z21, Z28                                 // stream 1, second hash, round 8: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z25, Z21                               // stream 1, second hash, round 8: Σ0(a), >>> 22
+	VPADDD Z6, Z3, Z6                                    // stream 0, second hash, W(20): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0x96, Z11, Z9, Z10                       // stream 1, second hash, W(20): σ1(W[i-2])
+	VPADDD Z7, Z23, Z23                                  // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z5, Z20, Z18                       // stream 1, second hash, round 8: Σ1(e)
+	VPADDD 21760(R13), Z2, Z20                           // stream 1, second hash, W(20): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z12, Z0, Z12                                  // stream 0, second hash, round 8: Σ0 + Maj
+	VPTERNLOGD $0x96, Z21, Z15, Z16                      // stream 1, second hash, round 8: Σ0(a)
+	VMOVDQU32 Z6, 18880(R13)                             // stream 0, second hash, W(20): kept
+	VPADDD Z13, Z23, Z21                                 // stream 0, second hash, round 8: new e = d + t
+	VPADDD Z18, Z28, Z28                                 // stream 1, second hash, round 8: t = h + K + W + Ch + Σ1
+	VPADDD Z10, Z20, Z20                                 // stream 1, second hash, W(20): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z12, Z23, Z23                                 // stream 0, second hash, round 8: new a = t + Σ0 + Maj
+	VPADDD Z16, Z31, Z31                                 // stream 1, second hash, round 8: Σ0 + Maj
+	VPADDD Z29, Z28, Z29                                 // stream 1, second hash, round 8: new e = d + t
+	VPTERNLOGD $0xb8, Z26, Z21, Z17                      // stream 0, second hash, round 9: Ch(e, f, g)
+	VPRORD $0x06, Z21, Z18                               // stream 0, second hash, round 9: Σ1(e), >>> 6
+	VPRORD $0x0b, Z21, Z16                               // stream 0, second hash, round 9: Σ1(e), >>> 11
+	VMOVDQU32 Z20, 22784(R13)                            // stream 1, second hash, W(20): kept
+	VPRORD $0x19, Z21, Z20                               // stream 0, second hash, round 9: Σ1(e), >>> 25
+	VMOVDQA32 Z30, Z15                                   // stream 0, second hash, round 9: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z19, Z23, Z15                      // stream 0, second hash, round 9: Maj(a, b, c)
+	VPRORD $0x02, Z23, Z13                               // stream 0, second hash, round 9: Σ0(a), >>> 2
+	VPBROADCASTD 48(R8), Z12                             // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1
+	VPADDD Z12, Z21, Z11                                 // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1
+	VPADDD Z31, Z28, Z31                                 // stream 1, second hash, round 8: new a = t + Σ0 + Maj
+	VPRORD $0x0d, Z23, Z28                               // stream 0, second hash, round 9: Σ0(a), >>> 13
+	VPRORD $0x16, Z23, Z10                               // stream 0, second hash, round 9: Σ0(a), >>> 22
+	VPADDD Z17, Z14, Z17                                 // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1
+	VMOVDQA32 Z27, Z14                                   // stream 1, second hash, round 9: Ch(e, f, g)
+	VPTERNLOGD $0xe2, 35648(SI), Z29, Z14                // stream 1, second hash, round 9: Ch(e, f, g)
+	VPRORD $0x06, Z29, Z9                                // stream 1, second hash, round 9: Σ1(e), >>> 6
+	VPRORD $0x0b, Z29, Z7                                // stream 1, second hash, round 9: Σ1(e), >>> 11
+	VPTERNLOGD $0x96, Z20, Z16, Z18                      // stream 0, second hash, round 9: Σ1(e)
+	VPRORD $0x19, Z29, Z20                               // stream 1, second hash, round 9: Σ1(e), >>> 25
+	VPADDD Z12, Z29, Z16                                 // stream 1, second hash, round 12: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z10, Z28, Z13                      // stream 0, second hash, round 9: Σ0(a)
+	VMOVDQA32 Z22, Z28                                   // stream 1, second hash, round 9: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z25, Z31, Z28                      // stream 1, second hash, round 9: Maj(a, b, c)
+	VPRORD $0x02, Z31, Z12                               // stream 1, second hash, round 9: Σ0(a), >>> 2
+	VPRORD $0x0d, Z31, Z10                               // stream 1, second hash, round 9: Σ0(a), >>> 13
+	VPADDD 35584(SI), Z14, Z14                           // stream 1, second hash, round 9: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z31, Z6                                // stream 1, second hash, round 9: Σ0(a), >>> 22
+	VPADDD Z18, Z17, Z18                                 // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z20, Z7, Z9                        // stream 1, second hash, round 9: Σ1(e)
+	VPADDD Z13, Z15, Z20                                 // stream 0, second hash, round 9: Σ0 + Maj
+	VPTERNLOGD $0x96, Z6, Z10, Z12                       // stream 1, second hash, round 9: Σ0(a)
+	VPADDD 35328(SI), Z18, Z17                           // stream 0, second hash, round 9: new e = d + t
+	VPADDD Z9, Z14, Z15                                  // stream 1, second hash, round 9: t = h + K + W + Ch + Σ1
+	VPADDD Z20, Z18, Z20                                 // stream 0, second hash, round 9: new a = t + Σ0 + Maj
+	VPADDD Z12, Z28, Z28                                 // stream 1, second hash, round 9: Σ0 + Maj
+	VPADDD Z24, Z15, Z24                                 // stream 1, second hash, round 9: new e = d + t
+	VPTERNLOGD $0xb8, Z21, Z17, Z26                      // stream 0, second hash, round 10: Ch(e, f, g)
+	VPRORD $0x06, Z17, Z18                               // stream 0, second hash, round 10: Σ1(e), >>> 6
+	VPRORD $0x0b, Z17, Z14                               // stream 0, second hash, round 10: Σ1(e), >>> 11
+	VPRORD $0x19, Z17, Z13                               // stream 0, second hash, round 10: Σ1(e), >>> 25
+	VMOVDQA32 Z19, Z12                                   // stream 0, second hash, round 10: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z23, Z20, Z12                      // stream 0, second hash, round 10: Maj(a, b, c)
+	VPRORD $0x02, Z20, Z10                               // stream 0, second hash, round 10: Σ0(a), >>> 2
+	VPBROADCASTD 52(R8), Z9                              // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1
+	VPADDD Z9, Z17, Z7                                   // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1
+	VPADDD Z28, Z15, Z28                                 // stream 1, second hash, round 9: new a = t + Σ0 + Maj
+	VPRORD $0x0d, Z20, Z15                               // stream 0, second hash, round 10: Σ0(a), >>> 13
+	VPRORD $0x16, Z20, Z6                                // stream 0, second hash, round 10: Σ0(a), >>> 22
+	VPADDD 35264(SI), Z26, Z26                           // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0xb8, Z29, Z24, Z27                      // stream 1, second hash, round 10: Ch(e, f, g)
+	VPRORD $0x06, Z24, Z5                                // stream 1, second hash, round 10: Σ1(e), >>> 6
+	VPRORD $0x0b, Z24, Z4                                // stream 1, second hash, round 10: Σ1(e), >>> 11
+	VPTERNLOGD $0x96, Z13, Z14, Z18                      // stream 0, second hash, round 10: Σ1(e)
+	VPRORD $0x19, Z24, Z14                               // stream 1, second hash, round 10: Σ1(e), >>> 25
+	VPADDD Z9, Z24, Z13                                  // stream 1, second hash, round 13: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z6, Z15, Z10                       // stream 0, second hash, round 10: Σ0(a)
+	VMOVDQA32 Z25, Z15                                   // stream 1, second hash, round 10: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z31, Z28, Z15                      // stream 1, second hash, round 10: Maj(a, b, c)
+	VPRORD $0x02, Z28, Z9                                // stream 1, second hash, round 10: Σ0(a), >>> 2
+	VPRORD $0x0d, Z28, Z6                                // stream 1, second hash, round 10: Σ0(a), >>> 13
+	VPADDD 35392(SI), Z27, Z27                           // stream 1, second hash, round 10: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z28, Z3                                // stream 1, second hash, round 10: Σ0(a), >>> 22
+	VPADDD Z18, Z26, Z26                                 // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z14, Z4, Z5                        // stream 1, second hash, round 10: Σ1(e)
+	VPADDD Z10, Z12, Z18                                 // stream 0, second hash, round 10: Σ0 + Maj
+	VPTERNLOGD $0x96, Z3, Z6, Z9                         // stream 1, second hash, round 10: Σ0(a)
+	VPADDD Z30, Z26, Z30                                 // stream 0, second hash, round 10: new e = d + t
+	VPADDD Z5, Z27, Z27                                  // stream 1, second hash, round 10: t = h + K + W + Ch + Σ1
+	VPADDD Z18, Z26, Z26                                 // stream 0, second hash, round 10: new a = t + Σ0 + Maj
+	VPADDD Z9, Z15, Z18                                  // stream 1, second hash, round 10: Σ0 + Maj
+	VPADDD Z22, Z27, Z22                                 // stream 1, second hash, round 10: new e = d + t
+	VPTERNLOGD $0xb8, Z17, Z30, Z21                      // stream 0, second hash, round 11: Ch(e, f, g)
+	VPRORD $0x06, Z30, Z15                               // stream 0, second hash, round 11: Σ1(e), >>> 6
+	VPRORD $0x0b, Z30, Z14                               // stream 0, second hash, round 11: Σ1(e), >>> 11
+	VPRORD $0x19, Z30, Z12                               // stream 0, second hash, round 11: Σ1(e), >>> 25
+	VMOVDQA32 Z23, Z10                                   // stream 0, second hash, round 11: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z20, Z26, Z10                      // stream 0, second hash, round 11: Maj(a, b, c)
+	VPRORD $0x02, Z26, Z9                                // stream 0, second hash, round 11: Σ0(a), >>> 2
+	VPBROADCASTD 56(R8), Z6                              // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1
+	VPADDD Z6, Z30, Z5                                   // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1
+	VPADDD Z18, Z27, Z27                                 // stream 1, second hash, round 10: new a = t + Σ0 + Maj
+	VPRORD $0x0d, Z26, Z18                               // stream 0, second hash, round 11: Σ0(a), >>> 13
+	VPRORD $0x16, Z26, Z4                                // stream 0, second hash, round 11: Σ0(a), >>> 22
+	VPADDD 35456(SI), Z21, Z21                           // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0xb8, Z24, Z22, Z29                      // stream 1, second hash, round 11: Ch(e, f, g)
+	VPRORD $0x06, Z22, Z3                                // stream 1, second hash, round 11: Σ1(e), >>> 6
+	VPRORD $0x0b, Z22, Z2                                // stream 1, second hash, round 11: Σ1(e), >>> 11
+	VPTERNLOGD $0x96, Z12, Z14, Z15                      // stream 0, second hash, round 11: Σ1(e)
+	VPRORD $0x19, Z22, Z14                               // stream 1, second hash, round 11: Σ1(e), >>> 25
+	VPADDD Z6, Z22, Z12                                  // stream 1, second hash, round 14: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z4, Z18, Z9                        // stream 0, second hash, round 11: Σ0(a)
+	VMOVDQA32 Z31, Z18                                   // stream 1, second hash, round 11: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z28, Z27, Z18                      // stream 1, second hash, round 11: Maj(a, b, c)
+	VPRORD $0x02, Z27, Z6                                // stream 1, second hash, round 11: Σ0(a), >>> 2
+	VPRORD $0x0d, Z27, Z4                                // stream 1, second hash, round 11: Σ0(a), >>> 13
+	VPADDD Z29, Z8, Z29                                  // stream 1, second hash, round 11: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z27, Z8                                // stream 1, second hash, round 11: Σ0(a), >>> 22
+	VPADDD Z15, Z21, Z21                                 // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z14, Z2, Z3                        // stream 1, second hash, round 11: Σ1(e)
+	VPADDD Z9, Z10, Z15                                  // stream 0, second hash, round 11: Σ0 + Maj
+	VPTERNLOGD $0x96, Z8, Z4, Z6                         // stream 1, second hash, round 11: Σ0(a)
+	VPADDD Z19, Z21, Z19                                 // stream 0, second hash, round 11: new e = d + t
+	VPADDD Z3, Z29, Z29                                  // stream 1, second hash, round 11: t = h + K + W + Ch + Σ1
+	VPADDD Z15, Z21, Z21                                 // stream 0, second hash, round 11: new a = t + Σ0 + Maj
+	VPADDD Z6, Z18, Z18                                  // stream 1, second hash, round 11: Σ0 + Maj
+	VPADDD Z25, Z29, Z25                                 // stream 1, second hash, round 11: new e = d + t
+	VPTERNLOGD $0xb8, Z30, Z19, Z17                      // stream 0, second hash, round 12: Ch(e, f, g)
+	VPRORD $0x06, Z19, Z15                               // stream 0, second hash, round 12: Σ1(e), >>> 6
+	VPRORD $0x0b, Z19, Z14                               // stream 0, second hash, round 12: Σ1(e), >>> 11
+	VPRORD $0x19, Z19, Z10                               // stream 0, second hash, round 12: Σ1(e), >>> 25
+	VMOVDQA32 Z20, Z9                                    // stream 0, second hash, round 12: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z26, Z21, Z9                       // stream 0, second hash, round 12: Maj(a, b, c)
+	VPRORD $0x02, Z21, Z8                                // stream 0, second hash, round 12: Σ0(a), >>> 2
+	VPBROADCASTD 320(R8), Z6                             // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1
+	VPADDD Z6, Z19, Z4                                   // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1
+	VPADDD Z18, Z29, Z29                                 // stream 1, second hash, round 11: new a = t + Σ0 + Maj
+	VPRORD $0x0d, Z21, Z18                               // stream 0, second hash, round 12: Σ0(a), >>> 13
+	VPRORD $0x16, Z21, Z3                                // stream 0, second hash, round 12: Σ0(a), >>> 22
+	VPADDD Z17, Z11, Z17                                 // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0xb8, Z22, Z25, Z24                      // stream 1, second hash, round 12: Ch(e, f, g)
+	VPRORD $0x06, Z25, Z11                               // stream 1, second hash, round 12: Σ1(e), >>> 6
+	VPRORD $0x0b, Z25, Z2                                // stream 1, second hash, round 12: Σ1(e), >>> 11
+	VPTERNLOGD $0x96, Z10, Z14, Z15                      // stream 0, second hash, round 12: Σ1(e)
+	VPRORD $0x19, Z25, Z14                               // stream 1, second hash, round 12: Σ1(e), >>> 25
+	VPADDD Z6, Z25, Z10                                  // stream 1, second hash, round 15: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z3, Z18, Z8                        // stream 0, second hash, round 12: Σ0(a)
+	VMOVDQA32 Z28, Z18                                   // stream 1, second hash, round 12: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z27, Z29, Z18                      // stream 1, second hash, round 12: Maj(a, b, c)
+	VPRORD $0x02, Z29, Z6                                // stream 1, second hash, round 12: Σ0(a), >>> 2
+	VPRORD $0x0d, Z29, Z3                                // stream 1, second hash, round 12: Σ0(a), >>> 13
+	VPADDD Z24, Z16, Z24                                 // stream 1, second hash, round 12: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z29, Z16                               // stream 1, second hash, round 12: Σ0(a), >>> 22
+	VPADDD Z15, Z17, Z17                                 // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z14, Z2, Z11                       // stream 1, second hash, round 12: Σ1(e)
+	VPADDD Z8, Z9, Z15                                   // stream 0, second hash, round 12: Σ0 + Maj
+	VPTERNLOGD $0x96, Z16, Z3, Z6                        // stream 1, second hash, round 12: Σ0(a)
+	VPADDD Z23, Z17, Z23                                 // stream 0, second hash, round 12: new e = d + t
+	VPADDD Z11, Z24, Z24                                 // stream 1, second hash, round 12: t = h + K + W + Ch + Σ1
+	VPADDD Z15, Z17, Z3                                  // stream 0, second hash, round 12: new a = t + Σ0 + Maj
+	VPADDD Z6, Z18, Z18                                  // stream 1, second hash, round 12: Σ0 + Maj
+	VPADDD Z31, Z24, Z15                                 // stream 1, second hash, round 12: new e = d + t
+	VPTERNLOGD $0xb8, Z19, Z23, Z30                      // stream 0, second hash, round 13: Ch(e, f, g)
+	VPRORD $0x06, Z23, Z31                               // stream 0, second hash, round 13: Σ1(e), >>> 6
+	VPRORD $0x0b, Z23, Z17                               // stream 0, second hash, round 13: Σ1(e), >>> 11
+	VPRORD $0x19, Z23, Z16                               // stream 0, second hash, round 13: Σ1(e), >>> 25
+	VMOVDQA32 Z26, Z14                                   // stream 0, second hash, round 13: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z21, Z3, Z14                       // stream 0, second hash, round 13: Maj(a, b, c)
+	VPRORD $0x02, Z3, Z11                                // stream 0, second hash, round 13: Σ0(a), >>> 2
+	VPADDD Z18, Z24, Z24                                 // stream 1, second hash, round 12: new a = t + Σ0 + Maj
+	VPRORD $0x0d, Z3, Z18                                // stream 0, second hash, round 13: Σ0(a), >>> 13
+	VPRORD $0x16, Z3, Z9                                 // stream 0, second hash, round 13: Σ0(a), >>> 22
+	VPADDD Z30, Z7, Z30                                  // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0xb8, Z25, Z15, Z22                      // stream 1, second hash, round 13: Ch(e, f, g)
+	VPRORD $0x06, Z15, Z8                                // stream 1, second hash, round 13: Σ1(e), >>> 6
+	VPRORD $0x0b, Z15, Z7                                // stream 1, second hash, round 13: Σ1(e), >>> 11
+	VPTERNLOGD $0x96, Z16, Z17, Z31                      // stream 0, second hash, round 13: Σ1(e)
+	VPRORD $0x19, Z15, Z17                               // stream 1, second hash, round 13: Σ1(e), >>> 25
+	VPTERNLOGD $0x96, Z9, Z18, Z11                       // stream 0, second hash, round 13: Σ0(a)
+	VMOVDQA32 Z27, Z18                                   // stream 1, second hash, round 13: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z29, Z24, Z18                      // stream 1, second hash, round 13: Maj(a, b, c)
+	VPRORD $0x02, Z24, Z16                               // stream 1, second hash, round 13: Σ0(a), >>> 2
+	VPRORD $0x0d, Z24, Z9                                // stream 1, second hash, round 13: Σ0(a), >>> 13
+	VPADDD Z22, Z13, Z22                                 // stream 1, second hash, round 13: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z24, Z13                               // stream 1, second hash, round 13: Σ0(a), >>> 22
+	VPADDD Z31, Z30, Z31                                 // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z17, Z7, Z8                        // stream 1, second hash, round 13: Σ1(e)
+	VPADDD Z11, Z14, Z30                                 // stream 0, second hash, round 13: Σ0 + Maj
+	VPTERNLOGD $0x96, Z13, Z9, Z16                       // stream 1, second hash, round 13: Σ0(a)
+	VPADDD Z20, Z31, Z6                                  // stream 0, second hash, round 13: new e = d + t
+	VPADDD Z8, Z22, Z22                                  // stream 1, second hash, round 13: t = h + K + W + Ch + Σ1
+	VPADDD Z30, Z31, Z2                                  // stream 0, second hash, round 13: new a = t + Σ0 + Maj
+	VPADDD Z16, Z18, Z31                                 // stream 1, second hash, round 13: Σ0 + Maj
+	VPADDD Z28, Z22, Z14                                 // stream 1, second hash, round 13: new e = d + t
+	VPTERNLOGD $0xb8, Z23, Z6, Z19                       // stream 0, second hash, round 14: Ch(e, f, g)
+	VPRORD $0x06, Z6, Z30                                // stream 0, second hash, round 14: Σ1(e), >>> 6
+	VPRORD $0x0b, Z6, Z28                                // stream 0, second hash, round 14: Σ1(e), >>> 11
+	VPRORD $0x19, Z6, Z20                                // stream 0, second hash, round 14: Σ1(e), >>> 25
+	VMOVDQA32 Z21, Z18                                   // stream 0, second hash, round 14: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z3, Z2, Z18                        // stream 0, second hash, round 14: Maj(a, b, c)
+	VPRORD $0x02, Z2, Z17                                // stream 0, second hash, round 14: Σ0(a), >>> 2
+	VPADDD Z31, Z22, Z31                                 // stream 1, second hash, round 13: new a = t + Σ0 + Maj
+	VPRORD $0x0d, Z2, Z22                                // stream 0, second hash, round 14: Σ0(a), >>> 13
+	VPRORD $0x16, Z2, Z16                                // stream 0, second hash, round 14: Σ0(a), >>> 22
+	VPADDD Z19, Z5, Z19                                  // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0xb8, Z15, Z14, Z25                      // stream 1, second hash, round 14: Ch(e, f, g)
+	VPRORD $0x06, Z14, Z13                               // stream 1, second hash, round 14: Σ1(e), >>> 6
+	VPRORD $0x0b, Z14, Z11                               // stream 1, second hash, round 14: Σ1(e), >>> 11
+	VPTERNLOGD $0x96, Z20, Z28, Z30                      // stream 0, second hash, round 14: Σ1(e)
+	VPRORD $0x19, Z14, Z28                               // stream 1, second hash, round 14: Σ1(e), >>> 25
+	VPTERNLOGD $0x96, Z16, Z22, Z17                      // stream 0, second hash, round 14: Σ0(a)
+	VMOVDQA32 Z29, Z22                                   // stream 1, second hash, round 14: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z24, Z31, Z22                      // stream 1, second hash, round 14: Maj(a, b, c)
+	VPRORD $0x02, Z31, Z20                               // stream 1, second hash, round 14: Σ0(a), >>> 2
+	VPRORD $0x0d, Z31, Z16                               // stream 1, second hash, round 14: Σ0(a), >>> 13
+	VPADDD Z25, Z12, Z25                                 // stream 1, second hash, round 14: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z31, Z12                               // stream 1, second hash, round 14: Σ0(a), >>> 22
+	VPADDD Z30, Z19, Z30                                 // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z28, Z11, Z13                      // stream 1, second hash, round 14: Σ1(e)
+	VPADDD Z17, Z18, Z28                                 // stream 0, second hash, round 14: Σ0 + Maj
+	VPTERNLOGD $0x96, Z12, Z16, Z20                      // stream 1, second hash, round 14: Σ0(a)
+	VPADDD Z26, Z30, Z5                                  // stream 0, second hash, round 14: new e = d + t
+	VPADDD Z13, Z25, Z26                                 // stream 1, second hash, round 14: t = h + K + W + Ch + Σ1
+	VPADDD Z28, Z30, Z1                                  // stream 0, second hash, round 14: new a = t + Σ0 + Maj
+	VPADDD Z20, Z22, Z30                                 // stream 1, second hash, round 14: Σ0 + Maj
+	VPADDD Z27, Z26, Z13                                 // stream 1, second hash, round 14: new e = d + t
+	VMOVDQA32 Z23, Z28                                   // stream 0, second hash, round 15: Ch(e, f, g)
+	VPTERNLOGD $0xb8, Z6, Z5, Z28                        // stream 0, second hash, round 15: Ch(e, f, g)
+	VPRORD $0x06, Z5, Z27                                // stream 0, second hash, round 15: Σ1(e), >>> 6
+	VPRORD $0x0b, Z5, Z25                                // stream 0, second hash, round 15: Σ1(e), >>> 11
+	VPRORD $0x19, Z5, Z22                                // stream 0, second hash, round 15: Σ1(e), >>> 25
+	VMOVDQA32 Z3, Z20                                    // stream 0, second hash, round 15: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z2, Z1, Z20                        // stream 0, second hash, round 15: Maj(a, b, c)
+	VPRORD $0x02, Z1, Z19                                // stream 0, second hash, round 15: Σ0(a), >>> 2
+	VPADDD Z30, Z26, Z9                                  // stream 1, second hash, round 14: new a = t + Σ0 + Maj
+	VPRORD $0x0d, Z1, Z30                                // stream 0, second hash, round 15: Σ0(a), >>> 13
+	VPRORD $0x16, Z1, Z26                                // stream 0, second hash, round 15: Σ0(a), >>> 22
+	VPADDD Z28, Z4, Z28                                  // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1
+	VMOVDQA32 Z15, Z18                                   // stream 1, second hash, round 15: Ch(e, f, g)
+	VPTERNLOGD $0xb8, Z14, Z13, Z18                      // stream 1, second hash, round 15: Ch(e, f, g)
+	VPRORD $0x06, Z13, Z17                               // stream 1, second hash, round 15: Σ1(e), >>> 6
+	VPRORD $0x0b, Z13, Z16                               // stream 1, second hash, round 15: Σ1(e), >>> 11
+	VPTERNLOGD $0x96, Z22, Z25, Z27                      // stream 0, second hash, round 15: Σ1(e)
+	VPRORD $0x19, Z13, Z25                               // stream 1, second hash, round 15: Σ1(e), >>> 25
+	VPTERNLOGD $0x96, Z26, Z30, Z19                      // stream 0, second hash, round 15: Σ0(a)
+	VMOVDQA32 Z24, Z30                                   // stream 1, second hash, round 15: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z31, Z9, Z30                       // stream 1, second hash, round 15: Maj(a, b, c)
+	VPRORD $0x02, Z9, Z26                                // stream 1, second hash, round 15: Σ0(a), >>> 2
+	VPRORD $0x0d, Z9, Z22                                // stream 1, second hash, round 15: Σ0(a), >>> 13
+	VPADDD Z18, Z10, Z18                                 // stream 1, second hash, round 15: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z9, Z12                                // stream 1, second hash, round 15: Σ0(a), >>> 22
+	VPADDD Z27, Z28, Z28                                 // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z25, Z16, Z17                      // stream 1, second hash, round 15: Σ1(e)
+	VPADDD Z19, Z20, Z27                                 // stream 0, second hash, round 15: Σ0 + Maj
+	VPTERNLOGD $0x96, Z12, Z22, Z26                      // stream 1, second hash, round 15: Σ0(a)
+	VPADDD Z21, Z28, Z4                                  // stream 0, second hash, round 15: new e = d + t
+	VPADDD Z17, Z18, Z25                                 // stream 1, second hash, round 15: t = h + K + W + Ch + Σ1
+	VPADDD Z27, Z28, Z0                                  // stream 0, second hash, round 15: new a = t + Σ0 + Maj
+	VPADDD Z26, Z30, Z30                                 // stream 1, second hash, round 15: Σ0 + Maj
+	VPADDD Z29, Z25, Z12                                 // stream 1, second hash, round 15: new e = d + t
+	VPADDD Z30, Z25, Z8                                  // stream 1, second hash, round 15: new a = t + Σ0 + Maj
+	VMOVDQA32 Z23, Z7                                    // stream 0, second hash, round 12: new e = d + t
+	VMOVDQA32 Z31, Z10                                   // stream 1, second hash, round 13: new a = t + Σ0 + Maj
+	VMOVDQA32 Z24, Z11                                   // stream 1, second hash, round 12: new a = t + Σ0 + Maj
 
 	// R14: the messages, R15: K, both four rounds on at each turn.
 	MOVQ R13, R14
@@ -3125,539 +3251,408 @@ streams:
 	MOVQ $0x0000000a, R10
 
 second16:
-	VMOVDQU32 17664(R14), Z31                            // stream 0, second hash, W(4n+16): σ0(W[i-15]), >>> 7
-	VPRORD $0x07, Z31, Z30                               // stream 0, second hash, W(4n+16): σ0(W[i-15]), >>> 7
-	VPRORD $0x12, Z31, Z29                               // stream 0, second hash, W(4n+16): σ0(W[i-15]), >>> 18
+	VMOVDQU32 17984(R14), Z31                            // stream 0, second hash, W(4n+21): σ0(W[i-15]), >>> 7
+	VPRORD $0x07, Z31, Z30                               // stream 0, second hash, W(4n+21): σ0(W[i-15]), >>> 7
+	VPRORD $0x12, Z31, Z29                               // stream 0, second hash, W(4n+21): σ0(W[i-15]), >>> 18
 	VMOVDQA32 Z6, Z28                                    // stream 0, second hash, round 4n+16: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z5, Z4, Z28                        // stream 0, second hash, round 4n+16: Ch(e, f, g)
 	VPBROADCASTD (R15), Z27                              // stream 0, second hash, round 4n+16: t = h + K + W + Ch + Σ1
 	VPADDD Z27, Z7, Z26                                  // stream 0, second hash, round 4n+16: t = h + K + W + Ch + Σ1
-	VPSRLD $0x03, Z31, Z25                               // stream 0, second hash, W(4n+16): σ0(W[i-15]), >> 3
-	VMOVDQU32 18496(R14), Z24                            // stream 0, second hash, W(4n+16): σ1(W[i-2]), >>> 17
-	VPRORD $0x11, Z24, Z23                               // stream 0, second hash, W(4n+16): σ1(W[i-2]), >>> 17
+	VPSRLD $0x03, Z31, Z25                               // stream 0, second hash, W(4n+21): σ0(W[i-15]), >> 3
+	VMOVDQU32 18816(R14), Z24                            // stream 0, second hash, W(4n+21): σ1(W[i-2]), >>> 17
+	VPRORD $0x11, Z24, Z23                               // stream 0, second hash, W(4n+21): σ1(W[i-2]), >>> 17
 	VMOVDQA32 Z2, Z22                                    // stream 0, second hash, round 4n+16: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z1, Z0, Z22                        // stream 0, second hash, round 4n+16: Maj(a, b, c)
 	VMOVDQA32 Z14, Z21                                   // stream 1, second hash, round 4n+16: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z13, Z12, Z21                      // stream 1, second hash, round 4n+16: Ch(e, f, g)
-	VPRORD $0x13, Z24, Z20                               // stream 0, second hash, W(4n+16): σ1(W[i-2]), >>> 19
-	VPSRLD $0x0a, Z24, Z24                               // stream 0, second hash, W(4n+16): σ1(W[i-2]), >> 10
+	VPRORD $0x13, Z24, Z20                               // stream 0, second hash, W(4n+21): σ1(W[i-2]), >>> 19
+	VPSRLD $0x0a, Z24, Z19                               // stream 0, second hash, W(4n+21): σ1(W[i-2]), >> 10
 	VPADDD Z27, Z15, Z27                                 // stream 1, second hash, round 4n+16: t = h + K + W + Ch + Σ1
-	VMOVDQA32 Z10, Z19                                   // stream 1, second hash, round 4n+16: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z9, Z8, Z19                        // stream 1, second hash, round 4n+16: Maj(a, b, c)
-	VMOVDQU32 21568(R14), Z18                            // stream 1, second hash, W(4n+16): σ0(W[i-15]), >>> 7
-	VPRORD $0x07, Z18, Z17                               // stream 1, second hash, W(4n+16): σ0(W[i-15]), >>> 7
-	VPRORD $0x12, Z18, Z16                               // stream 1, second hash, W(4n+16): σ0(W[i-15]), >>> 18
-	VPBROADCASTD 4(R15), Z15                             // stream 0, second hash, round 4n+17: t = h + K + W + Ch + Σ1
-	VPADDD Z15, Z6, Z7                                   // stream 0, second hash, round 4n+17: t = h + K + W + Ch + Σ1
-	VPADDD Z15, Z14, Z15                                 // stream 1, second hash, round 4n+17: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z25, Z29, Z30                      // stream 0, second hash, W(4n+16): σ0(W[i-15])
-	VPSRLD $0x03, Z18, Z29                               // stream 1, second hash, W(4n+16): σ0(W[i-15]), >> 3
-	VMOVDQU32 22400(R14), Z25                            // stream 1, second hash, W(4n+16): σ1(W[i-2]), >>> 17
-	VPRORD $0x11, Z25, Z14                               // stream 1, second hash, W(4n+16): σ1(W[i-2]), >>> 17
-	VPBROADCASTD 8(R15), Z6                              // stream 0, second hash, round 4n+18: t = h + K + W + Ch + Σ1
+	VMOVDQA32 Z10, Z18                                   // stream 1, second hash, round 4n+16: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z9, Z8, Z18                        // stream 1, second hash, round 4n+16: Maj(a, b, c)
+	VMOVDQU32 21888(R14), Z17                            // stream 1, second hash, W(4n+21): σ0(W[i-15]), >>> 7
+	VPRORD $0x07, Z17, Z16                               // stream 1, second hash, W(4n+21): σ0(W[i-15]), >>> 7
+	VPRORD $0x12, Z17, Z15                               // stream 1, second hash, W(4n+21): σ0(W[i-15]), >>> 18
+	VPADDD 18624(R14), Z26, Z26                          // stream 0, second hash, round 4n+16: t = h + K + W + Ch + Σ1
+	VPBROADCASTD 4(R15), Z7                              // stream 0, second hash, round 4n+17: t = h + K + W + Ch + Σ1
+	VPADDD Z7, Z6, Z6                                    // stream 0, second hash, round 4n+17: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z25, Z29, Z30                      // stream 0, second hash, W(4n+21): σ0(W[i-15])
+	VPSRLD $0x03, Z17, Z29                               // stream 1, second hash, W(4n+21): σ0(W[i-15]), >> 3
+	VMOVDQU32 22720(R14), Z25                            // stream 1, second hash, W(4n+21): σ1(W[i-2]), >>> 17
 	VMOVDQU32 Z10, 35264(SI)                             // , kept in memory
-	VPADDD Z6, Z5, Z10                                   // stream 0, second hash, round 4n+18: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z24, Z20, Z23                      // stream 0, second hash, W(4n+16): σ1(W[i-2])
-	VPRORD $0x13, Z25, Z24                               // stream 1, second hash, W(4n+16): σ1(W[i-2]), >>> 19
-	VPSRLD $0x0a, Z25, Z25                               // stream 1, second hash, W(4n+16): σ1(W[i-2]), >> 10
-	VPADDD Z6, Z13, Z20                                  // stream 1, second hash, round 4n+18: t = h + K + W + Ch + Σ1
-	VPRORD $0x06, Z4, Z6                                 // stream 0, second hash, round 4n+16: Σ1(e), >>> 6
-	VMOVDQU32 Z20, 35328(SI)                             // stream 1, second hash, round 4n+18: t = h + K + W + Ch + Σ1, kept in memory
-	VPRORD $0x0b, Z4, Z20                                // stream 0, second hash, round 4n+16: Σ1(e), >>> 11
-	VPADDD 17600(R14), Z30, Z30                          // stream 0, second hash, W(4n+16): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z29, Z16, Z17                      // stream 1, second hash, W(4n+16): σ0(W[i-15])
-	VPRORD $0x19, Z4, Z29                                // stream 0, second hash, round 4n+16: Σ1(e), >>> 25
-	VPRORD $0x02, Z0, Z16                                // stream 0, second hash, round 4n+16: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z25, Z24, Z14                      // stream 1, second hash, W(4n+16): σ1(W[i-2])
-	VPRORD $0x0d, Z0, Z25                                // stream 0, second hash, round 4n+16: Σ0(a), >>> 13
-	VPRORD $0x16, Z0, Z24                                // stream 0, second hash, round 4n+16: Σ0(a), >>> 22
-	VMOVDQU32 Z2, 35392(SI)                              // , kept in memory
-	VPRORD $0x06, Z12, Z2                                // stream 1, second hash, round 4n+16: Σ1(e), >>> 6
-	VMOVDQU32 Z10, 35456(SI)                             // stream 0, second hash, round 4n+18: t = h + K + W + Ch + Σ1, kept in memory
-	VPRORD $0x0b, Z12, Z10                               // stream 1, second hash, round 4n+16: Σ1(e), >>> 11
-	VPADDD 18176(R14), Z30, Z30                          // stream 0, second hash, W(4n+16): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD 21504(R14), Z17, Z17                          // stream 1, second hash, W(4n+16): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z29, Z20, Z6                       // stream 0, second hash, round 4n+16: Σ1(e)
-	VPRORD $0x19, Z12, Z29                               // stream 1, second hash, round 4n+16: Σ1(e), >>> 25
-	VPTERNLOGD $0x96, Z24, Z25, Z16                      // stream 0, second hash, round 4n+16: Σ0(a)
-	VPRORD $0x02, Z8, Z25                                // stream 1, second hash, round 4n+16: Σ0(a), >>> 2
-	VPRORD $0x0d, Z8, Z24                                // stream 1, second hash, round 4n+16: Σ0(a), >>> 13
-	VPRORD $0x16, Z8, Z20                                // stream 1, second hash, round 4n+16: Σ0(a), >>> 22
-	VMOVDQU32 Z15, 35520(SI)                             // stream 1, second hash, round 4n+17: t = h + K + W + Ch + Σ1, kept in memory
-	VMOVDQU32 17728(R14), Z15                            // stream 0, second hash, W(4n+17): σ0(W[i-15]), >>> 7
-	VMOVDQU32 Z8, 35584(SI)                              // , kept in memory
-	VPRORD $0x07, Z15, Z8                                // stream 0, second hash, W(4n+17): σ0(W[i-15]), >>> 7
-	VPADDD Z23, Z30, Z30                                 // stream 0, second hash, W(4n+16): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD 22080(R14), Z17, Z23                          // stream 1, second hash, W(4n+16): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z29, Z10, Z2                       // stream 1, second hash, round 4n+16: Σ1(e)
-	VPRORD $0x12, Z15, Z29                               // stream 0, second hash, W(4n+17): σ0(W[i-15]), >>> 18
-	VPADDD Z16, Z22, Z22                                 // stream 0, second hash, round 4n+16: Σ0 + Maj
-	VPSRLD $0x03, Z15, Z17                               // stream 0, second hash, W(4n+17): σ0(W[i-15]), >> 3
-	VMOVDQU32 18560(R14), Z16                            // stream 0, second hash, W(4n+17): σ1(W[i-2]), >>> 17
-	VPRORD $0x11, Z16, Z10                               // stream 0, second hash, W(4n+17): σ1(W[i-2]), >>> 17
-	VPTERNLOGD $0x96, Z20, Z24, Z25                      // stream 1, second hash, round 4n+16: Σ0(a)
-	VPRORD $0x13, Z16, Z24                               // stream 0, second hash, W(4n+17): σ1(W[i-2]), >>> 19
-	VPSRLD $0x0a, Z16, Z20                               // stream 0, second hash, W(4n+17): σ1(W[i-2]), >> 10
-	VPADDD.BCST 12(R15), Z4, Z16                         // stream 0, second hash, round 4n+19: t = h + K + W + Ch + Σ1
-	VMOVDQU32 Z30, 18624(R14)                            // stream 0, second hash, W(4n+16): kept
-	VPADDD Z14, Z23, Z23                                 // stream 1, second hash, W(4n+16): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z30, Z26, Z26                                 // stream 0, second hash, round 4n+16: t = h + K + W + Ch + Σ1
-	VMOVDQU32 21632(R14), Z14                            // stream 1, second hash, W(4n+17): σ0(W[i-15]), >>> 7
-	VMOVDQU32 Z16, 35648(SI)                             // stream 0, second hash, round 4n+19: t = h + K + W + Ch + Σ1, kept in memory
-	VPRORD $0x07, Z14, Z16                               // stream 1, second hash, W(4n+17): σ0(W[i-15]), >>> 7
-	VMOVDQU32 Z9, 35712(SI)                              // , kept in memory
-	VPRORD $0x12, Z14, Z9                                // stream 1, second hash, W(4n+17): σ0(W[i-15]), >>> 18
-	VPTERNLOGD $0x96, Z17, Z29, Z8                       // stream 0, second hash, W(4n+17): σ0(W[i-15])
-	VPSRLD $0x03, Z14, Z29                               // stream 1, second hash, W(4n+17): σ0(W[i-15]), >> 3
-	VMOVDQU32 22464(R14), Z17                            // stream 1, second hash, W(4n+17): σ1(W[i-2]), >>> 17
-	VPRORD $0x11, Z17, Z14                               // stream 1, second hash, W(4n+17): σ1(W[i-2]), >>> 17
-	VPADDD Z25, Z19, Z25                                 // stream 1, second hash, round 4n+16: Σ0 + Maj
-	VPTERNLOGD $0x96, Z20, Z24, Z10                      // stream 0, second hash, W(4n+17): σ1(W[i-2])
-	VPRORD $0x13, Z17, Z24                               // stream 1, second hash, W(4n+17): σ1(W[i-2]), >>> 19
-	VPSRLD $0x0a, Z17, Z20                               // stream 1, second hash, W(4n+17): σ1(W[i-2]), >> 10
-	VMOVDQU32 Z23, 22528(R14)                            // stream 1, second hash, W(4n+16): kept
+	VPRORD $0x11, Z25, Z10                               // stream 1, second hash, W(4n+21): σ1(W[i-2]), >>> 17
+	VPADDD Z7, Z14, Z14                                  // stream 1, second hash, round 4n+17: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z19, Z20, Z23                      // stream 0, second hash, W(4n+21): σ1(W[i-2])
+	VPRORD $0x13, Z25, Z20                               // stream 1, second hash, W(4n+21): σ1(W[i-2]), >>> 19
+	VPSRLD $0x0a, Z25, Z19                               // stream 1, second hash, W(4n+21): σ1(W[i-2]), >> 10
+	VPADDD 22528(R14), Z27, Z27                          // stream 1, second hash, round 4n+16: t = h + K + W + Ch + Σ1
+	VPRORD $0x06, Z4, Z7                                 // stream 0, second hash, round 4n+16: Σ1(e), >>> 6
+	VPRORD $0x0b, Z4, Z25                                // stream 0, second hash, round 4n+16: Σ1(e), >>> 11
 	VPADDD Z28, Z26, Z28                                 // stream 0, second hash, round 4n+16: t = h + K + W + Ch + Σ1
-	VPADDD Z23, Z27, Z27                                 // stream 1, second hash, round 4n+16: t = h + K + W + Ch + Σ1
-	VMOVDQU32 17792(R14), Z26                            // stream 0, second hash, W(4n+18): σ0(W[i-15]), >>> 7
-	VPRORD $0x07, Z26, Z19                               // stream 0, second hash, W(4n+18): σ0(W[i-15]), >>> 7
-	VPRORD $0x12, Z26, Z17                               // stream 0, second hash, W(4n+18): σ0(W[i-15]), >>> 18
-	VPADDD Z8, Z31, Z31                                  // stream 0, second hash, W(4n+17): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z29, Z9, Z16                       // stream 1, second hash, W(4n+17): σ0(W[i-15])
-	VPSRLD $0x03, Z26, Z29                               // stream 0, second hash, W(4n+18): σ0(W[i-15]), >> 3
-	VPRORD $0x11, Z30, Z9                                // stream 0, second hash, W(4n+18): σ1(W[i-2]), >>> 17
-	VPTERNLOGD $0x96, Z20, Z24, Z14                      // stream 1, second hash, W(4n+17): σ1(W[i-2])
-	VPRORD $0x13, Z30, Z24                               // stream 0, second hash, W(4n+18): σ1(W[i-2]), >>> 19
-	VPSRLD $0x0a, Z30, Z30                               // stream 0, second hash, W(4n+18): σ1(W[i-2]), >> 10
-	VPADDD.BCST 12(R15), Z12, Z20                        // stream 1, second hash, round 4n+19: t = h + K + W + Ch + Σ1
-	VPADDD Z6, Z28, Z28                                  // stream 0, second hash, round 4n+16: t = h + K + W + Ch + Σ1
+	VPADDD 18688(R14), Z6, Z26                           // stream 0, second hash, round 4n+17: t = h + K + W + Ch + Σ1
+	VPADDD 17920(R14), Z30, Z30                          // stream 0, second hash, W(4n+21): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0x96, Z29, Z15, Z16                      // stream 1, second hash, W(4n+21): σ0(W[i-15])
+	VPRORD $0x19, Z4, Z29                                // stream 0, second hash, round 4n+16: Σ1(e), >>> 25
+	VPRORD $0x02, Z0, Z15                                // stream 0, second hash, round 4n+16: Σ0(a), >>> 2
+	VPTERNLOGD $0x96, Z19, Z20, Z10                      // stream 1, second hash, W(4n+21): σ1(W[i-2])
+	VPRORD $0x0d, Z0, Z20                                // stream 0, second hash, round 4n+16: Σ0(a), >>> 13
+	VPRORD $0x16, Z0, Z19                                // stream 0, second hash, round 4n+16: Σ0(a), >>> 22
 	VPADDD Z21, Z27, Z27                                 // stream 1, second hash, round 4n+16: t = h + K + W + Ch + Σ1
-	VMOVDQU32 21696(R14), Z21                            // stream 1, second hash, W(4n+18): σ0(W[i-15]), >>> 7
-	VPRORD $0x07, Z21, Z8                                // stream 1, second hash, W(4n+18): σ0(W[i-15]), >>> 7
-	VPRORD $0x12, Z21, Z6                                // stream 1, second hash, W(4n+18): σ0(W[i-15]), >>> 18
-	VPADDD 18240(R14), Z31, Z31                          // stream 0, second hash, W(4n+17): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z16, Z18, Z18                                 // stream 1, second hash, W(4n+17): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z29, Z17, Z19                      // stream 0, second hash, W(4n+18): σ0(W[i-15])
-	VPSRLD $0x03, Z21, Z29                               // stream 1, second hash, W(4n+18): σ0(W[i-15]), >> 3
-	VPTERNLOGD $0x96, Z30, Z24, Z9                       // stream 0, second hash, W(4n+18): σ1(W[i-2])
-	VPRORD $0x11, Z23, Z30                               // stream 1, second hash, W(4n+18): σ1(W[i-2]), >>> 17
-	VPRORD $0x13, Z23, Z24                               // stream 1, second hash, W(4n+18): σ1(W[i-2]), >>> 19
-	VPADDD Z3, Z28, Z17                                  // stream 0, second hash, round 4n+16: new e = d + t
-	VPADDD Z22, Z28, Z3                                  // stream 0, second hash, round 4n+16: new a = t + Σ0 + Maj
-	VPADDD Z2, Z27, Z28                                  // stream 1, second hash, round 4n+16: t = h + K + W + Ch + Σ1
-	VPSRLD $0x0a, Z23, Z27                               // stream 1, second hash, W(4n+18): σ1(W[i-2]), >> 10
-	VPADDD Z10, Z31, Z31                                 // stream 0, second hash, W(4n+17): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD 22144(R14), Z18, Z23                          // stream 1, second hash, W(4n+17): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z19, Z15, Z22                                 // stream 0, second hash, W(4n+18): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z29, Z6, Z8                        // stream 1, second hash, W(4n+18): σ0(W[i-15])
-	VMOVDQU32 17856(R14), Z29                            // stream 0, second hash, W(4n+19): σ0(W[i-15]), >>> 7
-	VPRORD $0x07, Z29, Z19                               // stream 0, second hash, W(4n+19): σ0(W[i-15]), >>> 7
-	VPRORD $0x12, Z29, Z18                               // stream 0, second hash, W(4n+19): σ0(W[i-15]), >>> 18
-	VPADDD Z11, Z28, Z15                                 // stream 1, second hash, round 4n+16: new e = d + t
-	VPADDD Z25, Z28, Z11                                 // stream 1, second hash, round 4n+16: new a = t + Σ0 + Maj
-	VPTERNLOGD $0xb8, Z4, Z17, Z5                        // stream 0, second hash, round 4n+17: Ch(e, f, g)
-	VPRORD $0x06, Z17, Z28                               // stream 0, second hash, round 4n+17: Σ1(e), >>> 6
-	VMOVDQU32 Z31, 18688(R14)                            // stream 0, second hash, W(4n+17): kept
-	VPADDD Z14, Z23, Z25                                 // stream 1, second hash, W(4n+17): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPRORD $0x0b, Z17, Z23                               // stream 0, second hash, round 4n+17: Σ1(e), >>> 11
-	VPRORD $0x19, Z17, Z16                               // stream 0, second hash, round 4n+17: Σ1(e), >>> 25
-	VPADDD Z31, Z7, Z14                                  // stream 0, second hash, round 4n+17: t = h + K + W + Ch + Σ1
-	VMOVDQA32 Z1, Z10                                    // stream 0, second hash, round 4n+17: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z0, Z3, Z10                        // stream 0, second hash, round 4n+17: Maj(a, b, c)
-	VPRORD $0x02, Z3, Z7                                 // stream 0, second hash, round 4n+17: Σ0(a), >>> 2
-	VPRORD $0x0d, Z3, Z6                                 // stream 0, second hash, round 4n+17: Σ0(a), >>> 13
-	VPADDD 18304(R14), Z22, Z22                          // stream 0, second hash, W(4n+18): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPRORD $0x16, Z3, Z2                                 // stream 0, second hash, round 4n+17: Σ0(a), >>> 22
-	VPTERNLOGD $0xb8, Z12, Z15, Z13                      // stream 1, second hash, round 4n+17: Ch(e, f, g)
-	VMOVDQU32 Z20, 35776(SI)                             // stream 1, second hash, round 4n+19: t = h + K + W + Ch + Σ1, kept in memory
-	VPRORD $0x06, Z15, Z20                               // stream 1, second hash, round 4n+17: Σ1(e), >>> 6
-	VMOVDQU32 Z1, 35840(SI)                              // , kept in memory
-	VMOVDQU32 35584(SI), Z1                              // stream 1, second hash, round 4n+17: Maj(a, b, c)
-	VMOVDQA32 Z1, Z21                                    // stream 1, second hash, round 4n+17: Maj(a, b, c)
-	VPTERNLOGD $0xe8, 35712(SI), Z11, Z21                // stream 1, second hash, round 4n+17: Maj(a, b, c)
-	VMOVDQU32 Z25, 22592(R14)                            // stream 1, second hash, W(4n+17): kept
-	VPTERNLOGD $0x96, Z16, Z23, Z28                      // stream 0, second hash, round 4n+17: Σ1(e)
-	VPADDD Z5, Z14, Z23                                  // stream 0, second hash, round 4n+17: t = h + K + W + Ch + Σ1
-	VPRORD $0x0b, Z15, Z16                               // stream 1, second hash, round 4n+17: Σ1(e), >>> 11
-	VPRORD $0x19, Z15, Z14                               // stream 1, second hash, round 4n+17: Σ1(e), >>> 25
-	VPADDD 35520(SI), Z25, Z5                            // stream 1, second hash, round 4n+17: t = h + K + W + Ch + Σ1
-	VPRORD $0x02, Z11, Z1                                // stream 1, second hash, round 4n+17: Σ0(a), >>> 2
-	VMOVDQU32 Z12, 35520(SI)                             // , kept in memory
-	VPRORD $0x0d, Z11, Z12                               // stream 1, second hash, round 4n+17: Σ0(a), >>> 13
-	VPADDD Z9, Z22, Z22                                  // stream 0, second hash, W(4n+18): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z2, Z6, Z7                         // stream 0, second hash, round 4n+17: Σ0(a)
-	VPRORD $0x16, Z11, Z9                                // stream 1, second hash, round 4n+17: Σ0(a), >>> 22
-	VPTERNLOGD $0x96, Z27, Z24, Z30                      // stream 1, second hash, W(4n+18): σ1(W[i-2])
-	VPADDD 21632(R14), Z8, Z27                           // stream 1, second hash, W(4n+18): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z28, Z23, Z28                                 // stream 0, second hash, round 4n+17: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z14, Z16, Z20                      // stream 1, second hash, round 4n+17: Σ1(e)
-	VPSRLD $0x03, Z29, Z29                               // stream 0, second hash, W(4n+19): σ0(W[i-15]), >> 3
-	VPRORD $0x11, Z31, Z24                               // stream 0, second hash, W(4n+19): σ1(W[i-2]), >>> 17
-	VPADDD Z13, Z5, Z23                                  // stream 1, second hash, round 4n+17: t = h + K + W + Ch + Σ1
-	VMOVDQU32 Z22, 18752(R14)                            // stream 0, second hash, W(4n+18): kept
-	VPADDD 35456(SI), Z22, Z22                           // stream 0, second hash, round 4n+18: t = h + K + W + Ch + Σ1
-	VPRORD $0x13, Z31, Z16                               // stream 0, second hash, W(4n+19): σ1(W[i-2]), >>> 19
-	VPSRLD $0x0a, Z31, Z31                               // stream 0, second hash, W(4n+19): σ1(W[i-2]), >> 10
-	VPADDD Z7, Z10, Z14                                  // stream 0, second hash, round 4n+17: Σ0 + Maj
-	VPTERNLOGD $0x96, Z9, Z12, Z1                        // stream 1, second hash, round 4n+17: Σ0(a)
-	VPADDD 22208(R14), Z27, Z27                          // stream 1, second hash, W(4n+18): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VMOVDQU32 21760(R14), Z13                            // stream 1, second hash, W(4n+19): σ0(W[i-15]), >>> 7
-	VPRORD $0x07, Z13, Z12                               // stream 1, second hash, W(4n+19): σ0(W[i-15]), >>> 7
-	VPADDD 35392(SI), Z28, Z6                            // stream 0, second hash, round 4n+17: new e = d + t
-	VPTERNLOGD $0x96, Z29, Z18, Z19                      // stream 0, second hash, W(4n+19): σ0(W[i-15])
-	VPRORD $0x12, Z13, Z29                               // stream 1, second hash, W(4n+19): σ0(W[i-15]), >>> 18
-	VPSRLD $0x03, Z13, Z18                               // stream 1, second hash, W(4n+19): σ0(W[i-15]), >> 3
-	VPADDD Z20, Z23, Z23                                 // stream 1, second hash, round 4n+17: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z31, Z16, Z24                      // stream 0, second hash, W(4n+19): σ1(W[i-2])
-	VPRORD $0x11, Z25, Z31                               // stream 1, second hash, W(4n+19): σ1(W[i-2]), >>> 17
-	VPRORD $0x13, Z25, Z20                               // stream 1, second hash, W(4n+19): σ1(W[i-2]), >>> 19
-	VPADDD Z14, Z28, Z2                                  // stream 0, second hash, round 4n+17: new a = t + Σ0 + Maj
-	VPADDD Z1, Z21, Z28                                  // stream 1, second hash, round 4n+17: Σ0 + Maj
-	VPADDD Z30, Z27, Z30                                 // stream 1, second hash, W(4n+18): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPSRLD $0x0a, Z25, Z27                               // stream 1, second hash, W(4n+19): σ1(W[i-2]), >> 10
-	VPTERNLOGD $0xb8, Z17, Z6, Z4                        // stream 0, second hash, round 4n+18: Ch(e, f, g)
-	VPRORD $0x06, Z6, Z25                                // stream 0, second hash, round 4n+18: Σ1(e), >>> 6
-	VPRORD $0x0b, Z6, Z21                                // stream 0, second hash, round 4n+18: Σ1(e), >>> 11
-	VPADDD Z19, Z26, Z26                                 // stream 0, second hash, W(4n+19): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD 35264(SI), Z23, Z14                           // stream 1, second hash, round 4n+17: new e = d + t
-	VPRORD $0x19, Z6, Z19                                // stream 0, second hash, round 4n+18: Σ1(e), >>> 25
-	VPTERNLOGD $0x96, Z18, Z29, Z12                      // stream 1, second hash, W(4n+19): σ0(W[i-15])
-	VPADDD Z28, Z23, Z10                                 // stream 1, second hash, round 4n+17: new a = t + Σ0 + Maj
-	VMOVDQU32 Z30, 22656(R14)                            // stream 1, second hash, W(4n+18): kept
-	VMOVDQA32 Z0, Z29                                    // stream 0, second hash, round 4n+18: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z3, Z2, Z29                        // stream 0, second hash, round 4n+18: Maj(a, b, c)
-	VPRORD $0x02, Z2, Z28                                // stream 0, second hash, round 4n+18: Σ0(a), >>> 2
-	VPRORD $0x0d, Z2, Z23                                // stream 0, second hash, round 4n+18: Σ0(a), >>> 13
-	VPADDD Z4, Z22, Z22                                  // stream 0, second hash, round 4n+18: t = h + K + W + Ch + Σ1
-	VPRORD $0x16, Z2, Z18                                // stream 0, second hash, round 4n+18: Σ0(a), >>> 22
-	VPADDD 35328(SI), Z30, Z30                           // stream 1, second hash, round 4n+18: t = h + K + W + Ch + Σ1
-	VPADDD 18368(R14), Z26, Z26                          // stream 0, second hash, W(4n+19): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z19, Z21, Z25                      // stream 0, second hash, round 4n+18: Σ1(e)
-	VMOVDQA32 Z15, Z21                                   // stream 1, second hash, round 4n+18: Ch(e, f, g)
-	VPTERNLOGD $0xe2, 35520(SI), Z14, Z21                // stream 1, second hash, round 4n+18: Ch(e, f, g)
-	VPRORD $0x06, Z14, Z19                               // stream 1, second hash, round 4n+18: Σ1(e), >>> 6
-	VPRORD $0x0b, Z14, Z16                               // stream 1, second hash, round 4n+18: Σ1(e), >>> 11
-	VPRORD $0x19, Z14, Z13                               // stream 1, second hash, round 4n+18: Σ1(e), >>> 25
-	VMOVDQA32 Z11, Z9                                    // stream 1, second hash, round 4n+18: Maj(a, b, c)
-	VPTERNLOGD $0xe8, 35584(SI), Z10, Z9                 // stream 1, second hash, round 4n+18: Maj(a, b, c)
-	VPRORD $0x02, Z10, Z8                                // stream 1, second hash, round 4n+18: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z27, Z20, Z31                      // stream 1, second hash, W(4n+19): σ1(W[i-2])
-	VPTERNLOGD $0x96, Z18, Z23, Z28                      // stream 0, second hash, round 4n+18: Σ0(a)
-	VPRORD $0x0d, Z10, Z27                               // stream 1, second hash, round 4n+18: Σ0(a), >>> 13
-	VPRORD $0x16, Z10, Z23                               // stream 1, second hash, round 4n+18: Σ0(a), >>> 22
-	VPADDD Z24, Z26, Z26                                 // stream 0, second hash, W(4n+19): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z25, Z22, Z25                                 // stream 0, second hash, round 4n+18: t = h + K + W + Ch + Σ1
-	VPADDD Z21, Z30, Z30                                 // stream 1, second hash, round 4n+18: t = h + K + W + Ch + Σ1
-	VPADDD 21696(R14), Z12, Z24                          // stream 1, second hash, W(4n+19): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z13, Z16, Z19                      // stream 1, second hash, round 4n+18: Σ1(e)
-	VPADDD Z28, Z29, Z29                                 // stream 0, second hash, round 4n+18: Σ0 + Maj
-	VPTERNLOGD $0x96, Z23, Z27, Z8                       // stream 1, second hash, round 4n+18: Σ0(a)
-	VMOVDQU32 Z26, 18816(R14)                            // stream 0, second hash, W(4n+19): kept
-	VPADDD 35648(SI), Z26, Z28                           // stream 0, second hash, round 4n+19: t = h + K + W + Ch + Σ1
-	VPADDD 35840(SI), Z25, Z5                            // stream 0, second hash, round 4n+18: new e = d + t
-	VPADDD 22272(R14), Z24, Z27                          // stream 1, second hash, W(4n+19): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z19, Z30, Z30                                 // stream 1, second hash, round 4n+18: t = h + K + W + Ch + Σ1
-	VPADDD Z29, Z25, Z1                                  // stream 0, second hash, round 4n+18: new a = t + Σ0 + Maj
-	VPADDD Z8, Z9, Z29                                   // stream 1, second hash, round 4n+18: Σ0 + Maj
-	VPADDD Z31, Z27, Z31                                 // stream 1, second hash, W(4n+19): W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VMOVDQA32 Z17, Z27                                   // stream 0, second hash, round 4n+19: Ch(e, f, g)
-	VPTERNLOGD $0xb8, Z6, Z5, Z27                        // stream 0, second hash, round 4n+19: Ch(e, f, g)
-	VPRORD $0x06, Z5, Z26                                // stream 0, second hash, round 4n+19: Σ1(e), >>> 6
-	VPRORD $0x0b, Z5, Z25                                // stream 0, second hash, round 4n+19: Σ1(e), >>> 11
-	VPADDD 35712(SI), Z30, Z13                           // stream 1, second hash, round 4n+18: new e = d + t
-	VPRORD $0x19, Z5, Z24                                // stream 0, second hash, round 4n+19: Σ1(e), >>> 25
-	VPADDD Z29, Z30, Z9                                  // stream 1, second hash, round 4n+18: new a = t + Σ0 + Maj
-	VMOVDQA32 Z3, Z30                                    // stream 0, second hash, round 4n+19: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z2, Z1, Z30                        // stream 0, second hash, round 4n+19: Maj(a, b, c)
-	VPRORD $0x02, Z1, Z29                                // stream 0, second hash, round 4n+19: Σ0(a), >>> 2
-	VPRORD $0x0d, Z1, Z23                                // stream 0, second hash, round 4n+19: Σ0(a), >>> 13
-	VMOVDQU32 Z31, 22720(R14)                            // stream 1, second hash, W(4n+19): kept
-	VPADDD Z27, Z28, Z28                                 // stream 0, second hash, round 4n+19: t = h + K + W + Ch + Σ1
-	VPRORD $0x16, Z1, Z27                                // stream 0, second hash, round 4n+19: Σ0(a), >>> 22
-	VPADDD 35776(SI), Z31, Z31                           // stream 1, second hash, round 4n+19: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z24, Z25, Z26                      // stream 0, second hash, round 4n+19: Σ1(e)
-	VMOVDQA32 Z15, Z25                                   // stream 1, second hash, round 4n+19: Ch(e, f, g)
-	VPTERNLOGD $0xb8, Z14, Z13, Z25                      // stream 1, second hash, round 4n+19: Ch(e, f, g)
-	VPRORD $0x06, Z13, Z24                               // stream 1, second hash, round 4n+19: Σ1(e), >>> 6
-	VPRORD $0x0b, Z13, Z22                               // stream 1, second hash, round 4n+19: Σ1(e), >>> 11
-	VPRORD $0x19, Z13, Z21                               // stream 1, second hash, round 4n+19: Σ1(e), >>> 25
-	VMOVDQA32 Z11, Z20                                   // stream 1, second hash, round 4n+19: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z10, Z9, Z20                       // stream 1, second hash, round 4n+19: Maj(a, b, c)
-	VPRORD $0x02, Z9, Z19                                // stream 1, second hash, round 4n+19: Σ0(a), >>> 2
-	VPTERNLOGD $0x96, Z27, Z23, Z29                      // stream 0, second hash, round 4n+19: Σ0(a)
-	VPRORD $0x0d, Z9, Z27                                // stream 1, second hash, round 4n+19: Σ0(a), >>> 13
-	VPRORD $0x16, Z9, Z23                                // stream 1, second hash, round 4n+19: Σ0(a), >>> 22
-	VPADDD Z26, Z28, Z28                                 // stream 0, second hash, round 4n+19: t = h + K + W + Ch + Σ1
-	VPADDD Z25, Z31, Z31                                 // stream 1, second hash, round 4n+19: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z21, Z22, Z24                      // stream 1, second hash, round 4n+19: Σ1(e)
-	VPADDD Z29, Z30, Z30                                 // stream 0, second hash, round 4n+19: Σ0 + Maj
-	VPTERNLOGD $0x96, Z23, Z27, Z19                      // stream 1, second hash, round 4n+19: Σ0(a)
-	VPADDD Z0, Z28, Z4                                   // stream 0, second hash, round 4n+19: new e = d + t
-	VPADDD Z24, Z31, Z31                                 // stream 1, second hash, round 4n+19: t = h + K + W + Ch + Σ1
-	VPADDD Z30, Z28, Z0                                  // stream 0, second hash, round 4n+19: new a = t + Σ0 + Maj
-	VPADDD Z19, Z20, Z30                                 // stream 1, second hash, round 4n+19: Σ0 + Maj
-	VPADDD 35584(SI), Z31, Z12                           // stream 1, second hash, round 4n+19: new e = d + t
-	VPADDD Z30, Z31, Z8                                  // stream 1, second hash, round 4n+19: new a = t + Σ0 + Maj
-	VMOVDQA32 Z17, Z7                                    // stream 0, second hash, round 4n+16: new e = d + t
+	VPRORD $0x06, Z12, Z21                               // stream 1, second hash, round 4n+16: Σ1(e), >>> 6
+	VPRORD $0x0b, Z12, Z6                                // stream 1, second hash, round 4n+16: Σ1(e), >>> 11
+	VPADDD 22592(R14), Z14, Z14                          // stream 1, second hash, round 4n+17: t = h + K + W + Ch + Σ1
+	VMOVDQU32 Z2, 35328(SI)                              // , kept in memory
+	VPBROADCASTD 8(R15), Z2                              // stream 0, second hash, round 4n+18: t = h + K + W + Ch + Σ1
+	VMOVDQU32 Z9, 35392(SI)                              // , kept in memory
+	VPADDD Z2, Z5, Z9                                    // stream 0, second hash, round 4n+18: t = h + K + W + Ch + Σ1
+	VPADDD 18496(R14), Z30, Z30                          // stream 0, second hash, W(4n+21): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD 21824(R14), Z16, Z16                          // stream 1, second hash, W(4n+21): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0x96, Z29, Z25, Z7                       // stream 0, second hash, round 4n+16: Σ1(e)
+	VPRORD $0x19, Z12, Z29                               // stream 1, second hash, round 4n+16: Σ1(e), >>> 25
+	VPTERNLOGD $0x96, Z19, Z20, Z15                      // stream 0, second hash, round 4n+16: Σ0(a)
+	VPRORD $0x02, Z8, Z25                                // stream 1, second hash, round 4n+16: Σ0(a), >>> 2
+	VPRORD $0x0d, Z8, Z20                                // stream 1, second hash, round 4n+16: Σ0(a), >>> 13
+	VPADDD Z2, Z13, Z19                                  // stream 1, second hash, round 4n+18: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z8, Z2                                 // stream 1, second hash, round 4n+16: Σ0(a), >>> 22
+	VMOVDQU32 Z8, 35456(SI)                              // , kept in memory
+	VMOVDQU32 18048(R14), Z8                             // stream 0, second hash, W(4n+22): σ0(W[i-15]), >>> 7
+	VMOVDQU32 Z14, 35520(SI)                             // stream 1, second hash, round 4n+17: t = h + K + W + Ch + Σ1, kept in memory
+	VPRORD $0x07, Z8, Z14                                // stream 0, second hash, W(4n+22): σ0(W[i-15]), >>> 7
+	VPADDD 18752(R14), Z9, Z9                            // stream 0, second hash, round 4n+18: t = h + K + W + Ch + Σ1
+	VPADDD Z23, Z30, Z30                                 // stream 0, second hash, W(4n+21): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD 22400(R14), Z16, Z23                          // stream 1, second hash, W(4n+21): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z7, Z28, Z28                                  // stream 0, second hash, round 4n+16: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z29, Z6, Z21                       // stream 1, second hash, round 4n+16: Σ1(e)
+	VPADDD Z15, Z22, Z29                                 // stream 0, second hash, round 4n+16: Σ0 + Maj
+	VPRORD $0x12, Z8, Z22                                // stream 0, second hash, W(4n+22): σ0(W[i-15]), >>> 18
+	VPSRLD $0x03, Z8, Z16                                // stream 0, second hash, W(4n+22): σ0(W[i-15]), >> 3
+	VPADDD 22656(R14), Z19, Z19                          // stream 1, second hash, round 4n+18: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z2, Z20, Z25                       // stream 1, second hash, round 4n+16: Σ0(a)
+	VMOVDQU32 18880(R14), Z20                            // stream 0, second hash, W(4n+22): σ1(W[i-2]), >>> 17
+	VPRORD $0x11, Z20, Z15                               // stream 0, second hash, W(4n+22): σ1(W[i-2]), >>> 17
+	VPRORD $0x13, Z20, Z7                                // stream 0, second hash, W(4n+22): σ1(W[i-2]), >>> 19
+	VPADDD.BCST 12(R15), Z4, Z6                          // stream 0, second hash, round 4n+19: t = h + K + W + Ch + Σ1
+	VMOVDQU32 Z30, 18944(R14)                            // stream 0, second hash, W(4n+21): kept
+	VPADDD Z10, Z23, Z23                                 // stream 1, second hash, W(4n+21): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z3, Z28, Z10                                  // stream 0, second hash, round 4n+16: new e = d + t
+	VPADDD Z21, Z27, Z27                                 // stream 1, second hash, round 4n+16: t = h + K + W + Ch + Σ1
+	VPSRLD $0x0a, Z20, Z21                               // stream 0, second hash, W(4n+22): σ1(W[i-2]), >> 10
+	VPADDD Z29, Z28, Z3                                  // stream 0, second hash, round 4n+16: new a = t + Σ0 + Maj
+	VPTERNLOGD $0x96, Z16, Z22, Z14                      // stream 0, second hash, W(4n+22): σ0(W[i-15])
+	VMOVDQU32 21952(R14), Z29                            // stream 1, second hash, W(4n+22): σ0(W[i-15]), >>> 7
+	VPRORD $0x07, Z29, Z28                               // stream 1, second hash, W(4n+22): σ0(W[i-15]), >>> 7
+	VPRORD $0x12, Z29, Z22                               // stream 1, second hash, W(4n+22): σ0(W[i-15]), >>> 18
+	VPADDD Z25, Z18, Z25                                 // stream 1, second hash, round 4n+16: Σ0 + Maj
+	VPSRLD $0x03, Z29, Z20                               // stream 1, second hash, W(4n+22): σ0(W[i-15]), >> 3
+	VMOVDQU32 22784(R14), Z18                            // stream 1, second hash, W(4n+22): σ1(W[i-2]), >>> 17
+	VPRORD $0x11, Z18, Z16                               // stream 1, second hash, W(4n+22): σ1(W[i-2]), >>> 17
+	VPADDD Z24, Z6, Z24                                  // stream 0, second hash, round 4n+19: t = h + K + W + Ch + Σ1
+	VMOVDQU32 Z23, 22848(R14)                            // stream 1, second hash, W(4n+21): kept
+	VPADDD Z11, Z27, Z11                                 // stream 1, second hash, round 4n+16: new e = d + t
+	VPTERNLOGD $0x96, Z21, Z7, Z15                       // stream 0, second hash, W(4n+22): σ1(W[i-2])
+	VPRORD $0x13, Z18, Z21                               // stream 1, second hash, W(4n+22): σ1(W[i-2]), >>> 19
+	VPSRLD $0x0a, Z18, Z18                               // stream 1, second hash, W(4n+22): σ1(W[i-2]), >> 10
+	VPADDD Z14, Z31, Z31                                 // stream 0, second hash, W(4n+22): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0xb8, Z4, Z10, Z5                        // stream 0, second hash, round 4n+17: Ch(e, f, g)
+	VPRORD $0x06, Z10, Z14                               // stream 0, second hash, round 4n+17: Σ1(e), >>> 6
+	VPRORD $0x0b, Z10, Z7                                // stream 0, second hash, round 4n+17: Σ1(e), >>> 11
+	VPADDD Z25, Z27, Z27                                 // stream 1, second hash, round 4n+16: new a = t + Σ0 + Maj
+	VPTERNLOGD $0x96, Z20, Z22, Z28                      // stream 1, second hash, W(4n+22): σ0(W[i-15])
+	VPRORD $0x19, Z10, Z25                               // stream 0, second hash, round 4n+17: Σ1(e), >>> 25
+	VMOVDQA32 Z1, Z22                                    // stream 0, second hash, round 4n+17: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z0, Z3, Z22                        // stream 0, second hash, round 4n+17: Maj(a, b, c)
+	VPTERNLOGD $0x96, Z18, Z21, Z16                      // stream 1, second hash, W(4n+22): σ1(W[i-2])
+	VPRORD $0x02, Z3, Z21                                // stream 0, second hash, round 4n+17: Σ0(a), >>> 2
+	VPRORD $0x0d, Z3, Z20                                // stream 0, second hash, round 4n+17: Σ0(a), >>> 13
+	VPTERNLOGD $0xb8, Z12, Z11, Z13                      // stream 1, second hash, round 4n+17: Ch(e, f, g)
+	VPADDD 18560(R14), Z31, Z31                          // stream 0, second hash, W(4n+22): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z5, Z26, Z26                                  // stream 0, second hash, round 4n+17: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z3, Z18                                // stream 0, second hash, round 4n+17: Σ0(a), >>> 22
+	VPRORD $0x06, Z11, Z6                                // stream 1, second hash, round 4n+17: Σ1(e), >>> 6
+	VPADDD Z28, Z17, Z28                                 // stream 1, second hash, W(4n+22): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0x96, Z25, Z7, Z14                       // stream 0, second hash, round 4n+17: Σ1(e)
+	VPRORD $0x0b, Z11, Z25                               // stream 1, second hash, round 4n+17: Σ1(e), >>> 11
+	VPRORD $0x19, Z11, Z17                               // stream 1, second hash, round 4n+17: Σ1(e), >>> 25
+	VPADDD 35520(SI), Z13, Z13                           // stream 1, second hash, round 4n+17: t = h + K + W + Ch + Σ1
+	VMOVDQU32 35456(SI), Z7                              // stream 1, second hash, round 4n+17: Maj(a, b, c)
+	VMOVDQA32 Z7, Z5                                     // stream 1, second hash, round 4n+17: Maj(a, b, c)
+	VPTERNLOGD $0xe8, 35392(SI), Z27, Z5                 // stream 1, second hash, round 4n+17: Maj(a, b, c)
+	VPRORD $0x02, Z27, Z2                                // stream 1, second hash, round 4n+17: Σ0(a), >>> 2
+	VMOVDQU32 Z24, 35520(SI)                             // stream 0, second hash, round 4n+19: t = h + K + W + Ch + Σ1, kept in memory
+	VPRORD $0x0d, Z27, Z24                               // stream 1, second hash, round 4n+17: Σ0(a), >>> 13
+	VPADDD Z15, Z31, Z31                                 // stream 0, second hash, W(4n+22): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0x96, Z18, Z20, Z21                      // stream 0, second hash, round 4n+17: Σ0(a)
+	VPRORD $0x16, Z27, Z20                               // stream 1, second hash, round 4n+17: Σ0(a), >>> 22
+	VMOVDQU32 18112(R14), Z18                            // stream 0, second hash, W(4n+23): σ0(W[i-15]), >>> 7
+	VPRORD $0x07, Z18, Z15                               // stream 0, second hash, W(4n+23): σ0(W[i-15]), >>> 7
+	VPADDD 22464(R14), Z28, Z28                          // stream 1, second hash, W(4n+22): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z14, Z26, Z26                                 // stream 0, second hash, round 4n+17: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z17, Z25, Z6                       // stream 1, second hash, round 4n+17: Σ1(e)
+	VPRORD $0x12, Z18, Z25                               // stream 0, second hash, W(4n+23): σ0(W[i-15]), >>> 18
+	VPSRLD $0x03, Z18, Z17                               // stream 0, second hash, W(4n+23): σ0(W[i-15]), >> 3
+	VPRORD $0x11, Z30, Z14                               // stream 0, second hash, W(4n+23): σ1(W[i-2]), >>> 17
+	VPADDD.BCST 12(R15), Z12, Z18                        // stream 1, second hash, round 4n+19: t = h + K + W + Ch + Σ1
+	VMOVDQU32 Z31, 19008(R14)                            // stream 0, second hash, W(4n+22): kept
+	VPADDD Z21, Z22, Z22                                 // stream 0, second hash, round 4n+17: Σ0 + Maj
+	VPTERNLOGD $0x96, Z20, Z24, Z2                       // stream 1, second hash, round 4n+17: Σ0(a)
+	VPRORD $0x13, Z30, Z24                               // stream 0, second hash, W(4n+23): σ1(W[i-2]), >>> 19
+	VPSRLD $0x0a, Z30, Z30                               // stream 0, second hash, W(4n+23): σ1(W[i-2]), >> 10
+	VPADDD Z16, Z28, Z28                                 // stream 1, second hash, W(4n+22): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD 35328(SI), Z26, Z21                           // stream 0, second hash, round 4n+17: new e = d + t
+	VPADDD Z6, Z13, Z20                                  // stream 1, second hash, round 4n+17: t = h + K + W + Ch + Σ1
+	VMOVDQU32 22016(R14), Z16                            // stream 1, second hash, W(4n+23): σ0(W[i-15]), >>> 7
+	VPRORD $0x07, Z16, Z13                               // stream 1, second hash, W(4n+23): σ0(W[i-15]), >>> 7
+	VPTERNLOGD $0x96, Z17, Z25, Z15                      // stream 0, second hash, W(4n+23): σ0(W[i-15])
+	VPRORD $0x12, Z16, Z25                               // stream 1, second hash, W(4n+23): σ0(W[i-15]), >>> 18
+	VPSRLD $0x03, Z16, Z17                               // stream 1, second hash, W(4n+23): σ0(W[i-15]), >> 3
+	VPADDD 22720(R14), Z18, Z18                          // stream 1, second hash, round 4n+19: t = h + K + W + Ch + Σ1
+	VPADDD Z22, Z26, Z26                                 // stream 0, second hash, round 4n+17: new a = t + Σ0 + Maj
+	VPADDD Z2, Z5, Z22                                   // stream 1, second hash, round 4n+17: Σ0 + Maj
+	VPTERNLOGD $0x96, Z30, Z24, Z14                      // stream 0, second hash, W(4n+23): σ1(W[i-2])
+	VPRORD $0x11, Z23, Z30                               // stream 1, second hash, W(4n+23): σ1(W[i-2]), >>> 17
+	VMOVDQU32 Z28, 22912(R14)                            // stream 1, second hash, W(4n+22): kept
+	VPADDD 35264(SI), Z20, Z24                           // stream 1, second hash, round 4n+17: new e = d + t
+	VPRORD $0x13, Z23, Z6                                // stream 1, second hash, W(4n+23): σ1(W[i-2]), >>> 19
+	VPSRLD $0x0a, Z23, Z23                               // stream 1, second hash, W(4n+23): σ1(W[i-2]), >> 10
+	VPTERNLOGD $0xb8, Z10, Z21, Z4                       // stream 0, second hash, round 4n+18: Ch(e, f, g)
+	VPADDD Z15, Z8, Z15                                  // stream 0, second hash, W(4n+23): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0x96, Z17, Z25, Z13                      // stream 1, second hash, W(4n+23): σ0(W[i-15])
+	VPRORD $0x06, Z21, Z25                               // stream 0, second hash, round 4n+18: Σ1(e), >>> 6
+	VPRORD $0x0b, Z21, Z17                               // stream 0, second hash, round 4n+18: Σ1(e), >>> 11
+	VPADDD Z22, Z20, Z22                                 // stream 1, second hash, round 4n+17: new a = t + Σ0 + Maj
+	VPRORD $0x19, Z21, Z20                               // stream 0, second hash, round 4n+18: Σ1(e), >>> 25
+	VMOVDQA32 Z0, Z8                                     // stream 0, second hash, round 4n+18: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z3, Z26, Z8                        // stream 0, second hash, round 4n+18: Maj(a, b, c)
+	VPRORD $0x02, Z26, Z5                                // stream 0, second hash, round 4n+18: Σ0(a), >>> 2
+	VPTERNLOGD $0x96, Z23, Z6, Z30                       // stream 1, second hash, W(4n+23): σ1(W[i-2])
+	VPADDD Z4, Z9, Z23                                   // stream 0, second hash, round 4n+18: t = h + K + W + Ch + Σ1
+	VPRORD $0x0d, Z26, Z9                                // stream 0, second hash, round 4n+18: Σ0(a), >>> 13
+	VPRORD $0x16, Z26, Z6                                // stream 0, second hash, round 4n+18: Σ0(a), >>> 22
+	VPADDD 18624(R14), Z15, Z15                          // stream 0, second hash, W(4n+23): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z13, Z29, Z29                                 // stream 1, second hash, W(4n+23): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0xb8, Z11, Z24, Z12                      // stream 1, second hash, round 4n+18: Ch(e, f, g)
+	VPRORD $0x06, Z24, Z13                               // stream 1, second hash, round 4n+18: Σ1(e), >>> 6
+	VPTERNLOGD $0x96, Z20, Z17, Z25                      // stream 0, second hash, round 4n+18: Σ1(e)
+	VPRORD $0x0b, Z24, Z20                               // stream 1, second hash, round 4n+18: Σ1(e), >>> 11
+	VPRORD $0x19, Z24, Z17                               // stream 1, second hash, round 4n+18: Σ1(e), >>> 25
+	VMOVDQA32 Z7, Z4                                     // stream 1, second hash, round 4n+18: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z27, Z22, Z4                       // stream 1, second hash, round 4n+18: Maj(a, b, c)
+	VPTERNLOGD $0x96, Z6, Z9, Z5                         // stream 0, second hash, round 4n+18: Σ0(a)
+	VPRORD $0x02, Z22, Z9                                // stream 1, second hash, round 4n+18: Σ0(a), >>> 2
+	VPRORD $0x0d, Z22, Z6                                // stream 1, second hash, round 4n+18: Σ0(a), >>> 13
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, W(4n+23): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD 22528(R14), Z29, Z29                          // stream 1, second hash, W(4n+23): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z12, Z19, Z19                                 // stream 1, second hash, round 4n+18: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z22, Z14                               // stream 1, second hash, round 4n+18: Σ0(a), >>> 22
+	VPADDD Z25, Z23, Z25                                 // stream 0, second hash, round 4n+18: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z17, Z20, Z13                      // stream 1, second hash, round 4n+18: Σ1(e)
+	VMOVDQU32 18176(R14), Z23                            // stream 0, second hash, W(4n+24): σ0(W[i-15]), >>> 7
+	VPRORD $0x07, Z23, Z20                               // stream 0, second hash, W(4n+24): σ0(W[i-15]), >>> 7
+	VPRORD $0x12, Z23, Z17                               // stream 0, second hash, W(4n+24): σ0(W[i-15]), >>> 18
+	VPADDD Z5, Z8, Z12                                   // stream 0, second hash, round 4n+18: Σ0 + Maj
+	VPSRLD $0x03, Z23, Z23                               // stream 0, second hash, W(4n+24): σ0(W[i-15]), >> 3
+	VPRORD $0x11, Z31, Z8                                // stream 0, second hash, W(4n+24): σ1(W[i-2]), >>> 17
+	VMOVDQU32 Z15, 19072(R14)                            // stream 0, second hash, W(4n+23): kept
+	VPADDD Z30, Z29, Z30                                 // stream 1, second hash, W(4n+23): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0x96, Z14, Z6, Z9                        // stream 1, second hash, round 4n+18: Σ0(a)
+	VPRORD $0x13, Z31, Z29                               // stream 0, second hash, W(4n+24): σ1(W[i-2]), >>> 19
+	VPSRLD $0x0a, Z31, Z31                               // stream 0, second hash, W(4n+24): σ1(W[i-2]), >> 10
+	VPADDD Z1, Z25, Z5                                   // stream 0, second hash, round 4n+18: new e = d + t
+	VPADDD Z13, Z19, Z19                                 // stream 1, second hash, round 4n+18: t = h + K + W + Ch + Σ1
+	VMOVDQU32 22080(R14), Z15                            // stream 1, second hash, W(4n+24): σ0(W[i-15]), >>> 7
+	VPRORD $0x07, Z15, Z14                               // stream 1, second hash, W(4n+24): σ0(W[i-15]), >>> 7
+	VPRORD $0x12, Z15, Z13                               // stream 1, second hash, W(4n+24): σ0(W[i-15]), >>> 18
+	VPADDD Z12, Z25, Z1                                  // stream 0, second hash, round 4n+18: new a = t + Σ0 + Maj
+	VPTERNLOGD $0x96, Z23, Z17, Z20                      // stream 0, second hash, W(4n+24): σ0(W[i-15])
+	VPSRLD $0x03, Z15, Z25                               // stream 1, second hash, W(4n+24): σ0(W[i-15]), >> 3
+	VPRORD $0x11, Z28, Z23                               // stream 1, second hash, W(4n+24): σ1(W[i-2]), >>> 17
+	VMOVDQU32 Z30, 22976(R14)                            // stream 1, second hash, W(4n+23): kept
+	VPADDD Z9, Z4, Z30                                   // stream 1, second hash, round 4n+18: Σ0 + Maj
+	VPTERNLOGD $0x96, Z31, Z29, Z8                       // stream 0, second hash, W(4n+24): σ1(W[i-2])
+	VPRORD $0x13, Z28, Z31                               // stream 1, second hash, W(4n+24): σ1(W[i-2]), >>> 19
+	VPSRLD $0x0a, Z28, Z29                               // stream 1, second hash, W(4n+24): σ1(W[i-2]), >> 10
+	VPADDD 35392(SI), Z19, Z28                           // stream 1, second hash, round 4n+18: new e = d + t
+	VMOVDQA32 Z10, Z17                                   // stream 0, second hash, round 4n+19: Ch(e, f, g)
+	VPTERNLOGD $0xb8, Z21, Z5, Z17                       // stream 0, second hash, round 4n+19: Ch(e, f, g)
+	VPRORD $0x06, Z5, Z15                                // stream 0, second hash, round 4n+19: Σ1(e), >>> 6
+	VPRORD $0x0b, Z5, Z12                                // stream 0, second hash, round 4n+19: Σ1(e), >>> 11
+	VPADDD 18112(R14), Z20, Z20                          // stream 0, second hash, W(4n+24): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0x96, Z25, Z13, Z14                      // stream 1, second hash, W(4n+24): σ0(W[i-15])
+	VPRORD $0x19, Z5, Z25                                // stream 0, second hash, round 4n+19: Σ1(e), >>> 25
+	VMOVDQA32 Z3, Z13                                    // stream 0, second hash, round 4n+19: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z26, Z1, Z13                       // stream 0, second hash, round 4n+19: Maj(a, b, c)
+	VPADDD Z30, Z19, Z9                                  // stream 1, second hash, round 4n+18: new a = t + Σ0 + Maj
+	VPTERNLOGD $0x96, Z29, Z31, Z23                      // stream 1, second hash, W(4n+24): σ1(W[i-2])
+	VPRORD $0x02, Z1, Z31                                // stream 0, second hash, round 4n+19: Σ0(a), >>> 2
+	VPRORD $0x0d, Z1, Z30                                // stream 0, second hash, round 4n+19: Σ0(a), >>> 13
+	VPADDD 35520(SI), Z17, Z29                           // stream 0, second hash, round 4n+19: t = h + K + W + Ch + Σ1
+	VPRORD $0x16, Z1, Z19                                // stream 0, second hash, round 4n+19: Σ0(a), >>> 22
+	VMOVDQA32 Z11, Z17                                   // stream 1, second hash, round 4n+19: Ch(e, f, g)
+	VPTERNLOGD $0xb8, Z24, Z28, Z17                      // stream 1, second hash, round 4n+19: Ch(e, f, g)
+	VPRORD $0x06, Z28, Z6                                // stream 1, second hash, round 4n+19: Σ1(e), >>> 6
+	VPADDD 18688(R14), Z20, Z20                          // stream 0, second hash, W(4n+24): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z14, Z16, Z16                                 // stream 1, second hash, W(4n+24): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPTERNLOGD $0x96, Z25, Z12, Z15                      // stream 0, second hash, round 4n+19: Σ1(e)
+	VPRORD $0x0b, Z28, Z25                               // stream 1, second hash, round 4n+19: Σ1(e), >>> 11
+	VPRORD $0x19, Z28, Z14                               // stream 1, second hash, round 4n+19: Σ1(e), >>> 25
+	VMOVDQA32 Z27, Z12                                   // stream 1, second hash, round 4n+19: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z22, Z9, Z12                       // stream 1, second hash, round 4n+19: Maj(a, b, c)
+	VPRORD $0x02, Z9, Z4                                 // stream 1, second hash, round 4n+19: Σ0(a), >>> 2
+	VPTERNLOGD $0x96, Z19, Z30, Z31                      // stream 0, second hash, round 4n+19: Σ0(a)
+	VPADDD Z17, Z18, Z30                                 // stream 1, second hash, round 4n+19: t = h + K + W + Ch + Σ1
+	VPRORD $0x0d, Z9, Z19                                // stream 1, second hash, round 4n+19: Σ0(a), >>> 13
+	VPRORD $0x16, Z9, Z18                                // stream 1, second hash, round 4n+19: Σ0(a), >>> 22
+	VPADDD Z8, Z20, Z20                                  // stream 0, second hash, W(4n+24): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD 22592(R14), Z16, Z17                          // stream 1, second hash, W(4n+24): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z15, Z29, Z29                                 // stream 0, second hash, round 4n+19: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z14, Z25, Z6                       // stream 1, second hash, round 4n+19: Σ1(e)
+	VPADDD Z31, Z13, Z31                                 // stream 0, second hash, round 4n+19: Σ0 + Maj
+	VPTERNLOGD $0x96, Z18, Z19, Z4                       // stream 1, second hash, round 4n+19: Σ0(a)
+	VMOVDQU32 Z20, 19136(R14)                            // stream 0, second hash, W(4n+24): kept
+	VPADDD Z23, Z17, Z25                                 // stream 1, second hash, W(4n+24): W[i] = W[i-16] + σ0 + W[i-7] + σ1
+	VPADDD Z0, Z29, Z23                                  // stream 0, second hash, round 4n+19: new e = d + t
+	VPADDD Z6, Z30, Z30                                  // stream 1, second hash, round 4n+19: t = h + K + W + Ch + Σ1
+	VPADDD Z31, Z29, Z0                                  // stream 0, second hash, round 4n+19: new a = t + Σ0 + Maj
+	VPADDD Z4, Z12, Z31                                  // stream 1, second hash, round 4n+19: Σ0 + Maj
+	VMOVDQU32 Z25, 23040(R14)                            // stream 1, second hash, W(4n+24): kept
+	VPADDD Z7, Z30, Z12                                  // stream 1, second hash, round 4n+19: new e = d + t
+	VPADDD Z31, Z30, Z8                                  // stream 1, second hash, round 4n+19: new a = t + Σ0 + Maj
+	VMOVDQA32 Z26, Z2                                    // stream 0, second hash, round 4n+17: new a = t + Σ0 + Maj
+	VMOVDQA32 Z23, Z4                                    // stream 0, second hash, round 4n+19: new e = d + t
+	VMOVDQA32 Z21, Z6                                    // stream 0, second hash, round 4n+17: new e = d + t
+	VMOVDQA32 Z10, Z7                                    // stream 0, second hash, round 4n+16: new e = d + t
+	VMOVDQA32 Z22, Z10                                   // stream 1, second hash, round 4n+17: new a = t + Σ0 + Maj
+	VMOVDQA32 Z28, Z13                                   // stream 1, second hash, round 4n+18: new e = d + t
+	VMOVDQA32 Z24, Z14                                   // stream 1, second hash, round 4n+17: new e = d + t
+	VMOVDQA32 Z11, Z15                                   // stream 1, second hash, round 4n+16: new e = d + t
+	VMOVDQA32 Z27, Z11                                   // stream 1, second hash, round 4n+16: new a = t + Σ0 + Maj
 	ADDQ      $0x00000100, R14
 	ADDQ      $0x10, R15
 	DECQ      R10
 	JNZ       second16
-	VMOVDQU32 20224(R13), Z31                            // stream 0, second hash, W56: σ0(W[i-15]), >>> 7
-	VPRORD $0x07, Z31, Z30                               // stream 0, second hash, W56: σ0(W[i-15]), >>> 7
-	VPRORD $0x12, Z31, Z29                               // stream 0, second hash, W56: σ0(W[i-15]), >>> 18
-	VMOVDQA32 Z6, Z28                                    // stream 0, second hash, round 56: Ch(e, f, g)
-	VPTERNLOGD $0xb8, Z5, Z4, Z28                        // stream 0, second hash, round 56: Ch(e, f, g)
-	VPBROADCASTD 224(R8), Z27                            // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1
-	VPADDD Z27, Z7, Z26                                  // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1
-	VPSRLD $0x03, Z31, Z25                               // stream 0, second hash, W56: σ0(W[i-15]), >> 3
-	VMOVDQU32 21056(R13), Z24                            // stream 0, second hash, W56: σ1(W[i-2]), >>> 17
-	VPRORD $0x11, Z24, Z23                               // stream 0, second hash, W56: σ1(W[i-2]), >>> 17
-	VMOVDQA32 Z2, Z22                                    // stream 0, second hash, round 56: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z1, Z0, Z22                        // stream 0, second hash, round 56: Maj(a, b, c)
-	VMOVDQA32 Z14, Z21                                   // stream 1, second hash, round 56: Ch(e, f, g)
-	VPTERNLOGD $0xb8, Z13, Z12, Z21                      // stream 1, second hash, round 56: Ch(e, f, g)
-	VPRORD $0x13, Z24, Z20                               // stream 0, second hash, W56: σ1(W[i-2]), >>> 19
-	VPSRLD $0x0a, Z24, Z24                               // stream 0, second hash, W56: σ1(W[i-2]), >> 10
-	VPADDD Z27, Z15, Z27                                 // stream 1, second hash, round 56: t = h + K + W + Ch + Σ1
-	VMOVDQA32 Z10, Z19                                   // stream 1, second hash, round 56: Maj(a, b, c)
-	VPTERNLOGD $0xe8, Z9, Z8, Z19                        // stream 1, second hash, round 56: Maj(a, b, c)
-	VMOVDQU32 24128(R13), Z18                            // stream 1, second hash, W56: σ0(W[i-15]), >>> 7
-	VPRORD $0x07, Z18, Z17                               // stream 1, second hash, W56: σ0(W[i-15]), >>> 7
-	VPRORD $0x12, Z18, Z16                               // stream 1, second hash, W56: σ0(W[i-15]), >>> 18
-	VPBROADCASTD 228(R8), Z15                            // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1
-	VPADDD Z15, Z6, Z7                                   // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1
-	VPADDD Z15, Z14, Z15                                 // stream 1, second hash, round 57: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z25, Z29, Z30                      // stream 0, second hash, W56: σ0(W[i-15])
-	VPSRLD $0x03, Z18, Z29                               // stream 1, second hash, W56: σ0(W[i-15]), >> 3
-	VMOVDQU32 24960(R13), Z25                            // stream 1, second hash, W56: σ1(W[i-2]), >>> 17
-	VPRORD $0x11, Z25, Z14                               // stream 1, second hash, W56: σ1(W[i-2]), >>> 17
-	VPBROADCASTD 232(R8), Z6                             // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1
-	VMOVDQU32 Z9, 35264(SI)                              // , kept in memory
-	VPADDD Z6, Z5, Z9                                    // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z24, Z20, Z23                      // stream 0, second hash, W56: σ1(W[i-2])
-	VPRORD $0x13, Z25, Z24                               // stream 1, second hash, W56: σ1(W[i-2]), >>> 19
-	VPSRLD $0x0a, Z25, Z25                               // stream 1, second hash, W56: σ1(W[i-2]), >> 10
-	VPADDD Z6, Z13, Z20                                  // stream 1, second hash, round 58: t = h + K + W + Ch + Σ1
-	VMOVDQU32 20288(R13), Z6                             // stream 0, second hash, W57: σ0(W[i-15]), >>> 7
-	VMOVDQU32 Z1, 35328(SI)                              // , kept in memory
-	VPRORD $0x07, Z6, Z1                                 // stream 0, second hash, W57: σ0(W[i-15]), >>> 7
-	VMOVDQU32 Z20, 35392(SI)                             // stream 1, second hash, round 58: t = h + K + W + Ch + Σ1, kept in memory
-	VPRORD $0x12, Z6, Z20                                // stream 0, second hash, W57: σ0(W[i-15]), >>> 18
-	VPADDD 20160(R13), Z30, Z30                          // stream 0, second hash, W56: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z29, Z16, Z17                      // stream 1, second hash, W56: σ0(W[i-15])
-	VPSRLD $0x03, Z6, Z29                                // stream 0, second hash, W57: σ0(W[i-15]), >> 3
-	VMOVDQU32 21120(R13), Z16                            // stream 0, second hash, W57: σ1(W[i-2]), >>> 17
-	VMOVDQU32 Z10, 35456(SI)                             // , kept in memory
-	VPRORD $0x11, Z16, Z10                               // stream 0, second hash, W57: σ1(W[i-2]), >>> 17
-	VPTERNLOGD $0x96, Z25, Z24, Z14                      // stream 1, second hash, W56: σ1(W[i-2])
-	VPRORD $0x13, Z16, Z25                               // stream 0, second hash, W57: σ1(W[i-2]), >>> 19
-	VPSRLD $0x0a, Z16, Z24                               // stream 0, second hash, W57: σ1(W[i-2]), >> 10
-	VMOVDQU32 24192(R13), Z16                            // stream 1, second hash, W57: σ0(W[i-15]), >>> 7
-	VMOVDQU32 Z9, 35520(SI)                              // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1, kept in memory
-	VPRORD $0x07, Z16, Z9                                // stream 1, second hash, W57: σ0(W[i-15]), >>> 7
-	VMOVDQU32 Z2, 35584(SI)                              // , kept in memory
-	VPRORD $0x12, Z16, Z2                                // stream 1, second hash, W57: σ0(W[i-15]), >>> 18
-	VPADDD 20736(R13), Z30, Z30                          // stream 0, second hash, W56: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD 24064(R13), Z17, Z17                          // stream 1, second hash, W56: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z29, Z20, Z1                       // stream 0, second hash, W57: σ0(W[i-15])
-	VPSRLD $0x03, Z16, Z29                               // stream 1, second hash, W57: σ0(W[i-15]), >> 3
-	VPTERNLOGD $0x96, Z24, Z25, Z10                      // stream 0, second hash, W57: σ1(W[i-2])
-	VMOVDQU32 25024(R13), Z25                            // stream 1, second hash, W57: σ1(W[i-2]), >>> 17
-	VPRORD $0x11, Z25, Z24                               // stream 1, second hash, W57: σ1(W[i-2]), >>> 17
-	VPRORD $0x13, Z25, Z20                               // stream 1, second hash, W57: σ1(W[i-2]), >>> 19
-	VPBROADCASTD 236(R8), Z16                            // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1
-	VMOVDQU32 Z13, 35648(SI)                             // , kept in memory
-	VPADDD Z16, Z4, Z13                                  // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1
-	VPSRLD $0x0a, Z25, Z25                               // stream 1, second hash, W57: σ1(W[i-2]), >> 10
-	VMOVDQU32 Z13, 35712(SI)                             // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1, kept in memory
-	VPRORD $0x06, Z4, Z13                                // stream 0, second hash, round 56: Σ1(e), >>> 6
-	VPADDD Z23, Z30, Z30                                 // stream 0, second hash, W56: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD 24640(R13), Z17, Z23                          // stream 1, second hash, W56: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z1, Z31, Z31                                  // stream 0, second hash, W57: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z29, Z2, Z9                        // stream 1, second hash, W57: σ0(W[i-15])
+	VMOVDQA32 Z6, Z31                                    // stream 0, second hash, round 56: Ch(e, f, g)
+	VPTERNLOGD $0xb8, Z5, Z4, Z31                        // stream 0, second hash, round 56: Ch(e, f, g)
+	VPRORD $0x06, Z4, Z30                                // stream 0, second hash, round 56: Σ1(e), >>> 6
 	VPRORD $0x0b, Z4, Z29                                // stream 0, second hash, round 56: Σ1(e), >>> 11
-	VPRORD $0x19, Z4, Z17                                // stream 0, second hash, round 56: Σ1(e), >>> 25
-	VPADDD Z16, Z12, Z16                                 // stream 1, second hash, round 59: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z25, Z20, Z24                      // stream 1, second hash, W57: σ1(W[i-2])
-	VPRORD $0x02, Z0, Z25                                // stream 0, second hash, round 56: Σ0(a), >>> 2
-	VPRORD $0x0d, Z0, Z20                                // stream 0, second hash, round 56: Σ0(a), >>> 13
-	VPADDD Z14, Z23, Z23                                 // stream 1, second hash, W56: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD 20800(R13), Z31, Z31                          // stream 0, second hash, W57: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z9, Z18, Z18                                  // stream 1, second hash, W57: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z30, Z26, Z26                                 // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z17, Z29, Z13                      // stream 0, second hash, round 56: Σ1(e)
-	VPRORD $0x16, Z0, Z29                                // stream 0, second hash, round 56: Σ0(a), >>> 22
-	VPRORD $0x06, Z12, Z17                               // stream 1, second hash, round 56: Σ1(e), >>> 6
-	VPRORD $0x0b, Z12, Z14                               // stream 1, second hash, round 56: Σ1(e), >>> 11
-	VPRORD $0x19, Z12, Z9                                // stream 1, second hash, round 56: Σ1(e), >>> 25
-	VPADDD Z10, Z31, Z31                                 // stream 0, second hash, W57: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD 24704(R13), Z18, Z18                          // stream 1, second hash, W57: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z28, Z26, Z28                                 // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1
-	VPADDD Z23, Z27, Z27                                 // stream 1, second hash, round 56: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z29, Z20, Z25                      // stream 0, second hash, round 56: Σ0(a)
-	VPRORD $0x02, Z8, Z29                                // stream 1, second hash, round 56: Σ0(a), >>> 2
-	VPRORD $0x0d, Z8, Z26                                // stream 1, second hash, round 56: Σ0(a), >>> 13
-	VPTERNLOGD $0x96, Z9, Z14, Z17                       // stream 1, second hash, round 56: Σ1(e)
-	VPRORD $0x16, Z8, Z20                                // stream 1, second hash, round 56: Σ0(a), >>> 22
-	VMOVDQU32 20352(R13), Z14                            // stream 0, second hash, W58: σ0(W[i-15]), >>> 7
-	VPRORD $0x07, Z14, Z10                               // stream 0, second hash, W58: σ0(W[i-15]), >>> 7
-	VPADDD Z24, Z18, Z24                                 // stream 1, second hash, W57: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z13, Z28, Z28                                 // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1
-	VPADDD Z21, Z27, Z27                                 // stream 1, second hash, round 56: t = h + K + W + Ch + Σ1
-	VPRORD $0x12, Z14, Z21                               // stream 0, second hash, W58: σ0(W[i-15]), >>> 18
-	VPADDD Z25, Z22, Z25                                 // stream 0, second hash, round 56: Σ0 + Maj
-	VPSRLD $0x03, Z14, Z22                               // stream 0, second hash, W58: σ0(W[i-15]), >> 3
-	VPRORD $0x11, Z30, Z18                               // stream 0, second hash, W58: σ1(W[i-2]), >>> 17
-	VPADDD Z31, Z7, Z13                                  // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z20, Z26, Z29                      // stream 1, second hash, round 56: Σ0(a)
-	VPRORD $0x13, Z30, Z26                               // stream 0, second hash, W58: σ1(W[i-2]), >>> 19
-	VPSRLD $0x0a, Z30, Z30                               // stream 0, second hash, W58: σ1(W[i-2]), >> 10
-	VPADDD Z3, Z28, Z20                                  // stream 0, second hash, round 56: new e = d + t
-	VPADDD Z17, Z27, Z27                                 // stream 1, second hash, round 56: t = h + K + W + Ch + Σ1
-	VMOVDQU32 24256(R13), Z17                            // stream 1, second hash, W58: σ0(W[i-15]), >>> 7
-	VPRORD $0x07, Z17, Z9                                // stream 1, second hash, W58: σ0(W[i-15]), >>> 7
-	VPRORD $0x12, Z17, Z7                                // stream 1, second hash, W58: σ0(W[i-15]), >>> 18
-	VPADDD Z25, Z28, Z28                                 // stream 0, second hash, round 56: new a = t + Σ0 + Maj
-	VPTERNLOGD $0x96, Z22, Z21, Z10                      // stream 0, second hash, W58: σ0(W[i-15])
-	VPSRLD $0x03, Z17, Z25                               // stream 1, second hash, W58: σ0(W[i-15]), >> 3
-	VPRORD $0x11, Z23, Z22                               // stream 1, second hash, W58: σ1(W[i-2]), >>> 17
-	VPADDD Z29, Z19, Z29                                 // stream 1, second hash, round 56: Σ0 + Maj
-	VPTERNLOGD $0x96, Z30, Z26, Z18                      // stream 0, second hash, W58: σ1(W[i-2])
-	VPRORD $0x13, Z23, Z30                               // stream 1, second hash, W58: σ1(W[i-2]), >>> 19
-	VPSRLD $0x0a, Z23, Z26                               // stream 1, second hash, W58: σ1(W[i-2]), >> 10
-	VPADDD Z11, Z27, Z23                                 // stream 1, second hash, round 56: new e = d + t
-	VPTERNLOGD $0xb8, Z4, Z20, Z5                        // stream 0, second hash, round 57: Ch(e, f, g)
-	VPRORD $0x06, Z20, Z21                               // stream 0, second hash, round 57: Σ1(e), >>> 6
-	VPRORD $0x0b, Z20, Z19                               // stream 0, second hash, round 57: Σ1(e), >>> 11
-	VPADDD Z10, Z6, Z11                                  // stream 0, second hash, W58: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z25, Z7, Z9                        // stream 1, second hash, W58: σ0(W[i-15])
-	VPRORD $0x19, Z20, Z25                               // stream 0, second hash, round 57: Σ1(e), >>> 25
-	VPADDD Z24, Z15, Z15                                 // stream 1, second hash, round 57: t = h + K + W + Ch + Σ1
-	VPADDD Z29, Z27, Z29                                 // stream 1, second hash, round 56: new a = t + Σ0 + Maj
-	VPTERNLOGD $0x96, Z26, Z30, Z22                      // stream 1, second hash, W58: σ1(W[i-2])
-	VMOVDQU32 20416(R13), Z30                            // stream 0, second hash, W59: σ0(W[i-15]), >>> 7
-	VPRORD $0x07, Z30, Z27                               // stream 0, second hash, W59: σ0(W[i-15]), >>> 7
-	VPRORD $0x12, Z30, Z26                               // stream 0, second hash, W59: σ0(W[i-15]), >>> 18
-	VPADDD Z5, Z13, Z13                                  // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1
-	VMOVDQA32 Z12, Z10                                   // stream 1, second hash, round 57: Ch(e, f, g)
-	VPTERNLOGD $0xe2, 35648(SI), Z23, Z10                // stream 1, second hash, round 57: Ch(e, f, g)
-	VPRORD $0x06, Z23, Z7                                // stream 1, second hash, round 57: Σ1(e), >>> 6
-	VPRORD $0x0b, Z23, Z6                                // stream 1, second hash, round 57: Σ1(e), >>> 11
-	VPADDD 20864(R13), Z11, Z11                          // stream 0, second hash, W58: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD 24192(R13), Z9, Z9                            // stream 1, second hash, W58: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z25, Z19, Z21                      // stream 0, second hash, round 57: Σ1(e)
-	VPRORD $0x19, Z23, Z25                               // stream 1, second hash, round 57: Σ1(e), >>> 25
-	VPSRLD $0x03, Z30, Z19                               // stream 0, second hash, W59: σ0(W[i-15]), >> 3
-	VPRORD $0x11, Z31, Z5                                // stream 0, second hash, W59: σ1(W[i-2]), >>> 17
-	VPBROADCASTD 320(R8), Z3                             // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1
-	VPADDD Z3, Z20, Z2                                   // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1
-	VPADDD Z3, Z23, Z3                                   // stream 1, second hash, round 60: t = h + K + W + Ch + Σ1
-	VPADDD Z10, Z15, Z15                                 // stream 1, second hash, round 57: t = h + K + W + Ch + Σ1
-	VPRORD $0x13, Z31, Z10                               // stream 0, second hash, W59: σ1(W[i-2]), >>> 19
-	VPSRLD $0x0a, Z31, Z31                               // stream 0, second hash, W59: σ1(W[i-2]), >> 10
-	VPADDD Z18, Z11, Z18                                 // stream 0, second hash, W58: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD 24768(R13), Z9, Z11                           // stream 1, second hash, W58: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z21, Z13, Z21                                 // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z25, Z6, Z7                        // stream 1, second hash, round 57: Σ1(e)
-	VPTERNLOGD $0x96, Z19, Z26, Z27                      // stream 0, second hash, W59: σ0(W[i-15])
-	VMOVDQU32 24320(R13), Z26                            // stream 1, second hash, W59: σ0(W[i-15]), >>> 7
-	VPRORD $0x07, Z26, Z25                               // stream 1, second hash, W59: σ0(W[i-15]), >>> 7
-	VPRORD $0x12, Z26, Z19                               // stream 1, second hash, W59: σ0(W[i-15]), >>> 18
-	VPTERNLOGD $0x96, Z31, Z10, Z5                       // stream 0, second hash, W59: σ1(W[i-2])
-	VPSRLD $0x03, Z26, Z31                               // stream 1, second hash, W59: σ0(W[i-15]), >> 3
-	VPRORD $0x11, Z24, Z13                               // stream 1, second hash, W59: σ1(W[i-2]), >>> 17
-	VPADDD Z22, Z11, Z22                                 // stream 1, second hash, W58: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD 35584(SI), Z21, Z21                           // stream 0, second hash, round 57: new e = d + t
-	VPADDD Z7, Z15, Z15                                  // stream 1, second hash, round 57: t = h + K + W + Ch + Σ1
-	VPRORD $0x13, Z24, Z11                               // stream 1, second hash, W59: σ1(W[i-2]), >>> 19
-	VPADDD Z27, Z14, Z27                                 // stream 0, second hash, W59: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPSRLD $0x0a, Z24, Z24                               // stream 1, second hash, W59: σ1(W[i-2]), >> 10
-	VPADDD 35520(SI), Z18, Z14                           // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1
-	VMOVDQU32 20480(R13), Z10                            // stream 0, second hash, W60: σ0(W[i-15]), >>> 7
-	VPRORD $0x07, Z10, Z9                                // stream 0, second hash, W60: σ0(W[i-15]), >>> 7
-	VPTERNLOGD $0x96, Z31, Z19, Z25                      // stream 1, second hash, W59: σ0(W[i-15])
-	VPRORD $0x12, Z10, Z31                               // stream 0, second hash, W60: σ0(W[i-15]), >>> 18
-	VPSRLD $0x03, Z10, Z19                               // stream 0, second hash, W60: σ0(W[i-15]), >> 3
-	VPADDD 35456(SI), Z15, Z15                           // stream 1, second hash, round 57: new e = d + t
-	VPTERNLOGD $0xb8, Z20, Z21, Z4                       // stream 0, second hash, round 58: Ch(e, f, g)
-	VPRORD $0x06, Z21, Z10                               // stream 0, second hash, round 58: Σ1(e), >>> 6
-	VPRORD $0x0b, Z21, Z7                                // stream 0, second hash, round 58: Σ1(e), >>> 11
-	VPADDD 20928(R13), Z27, Z27                          // stream 0, second hash, W59: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z24, Z11, Z13                      // stream 1, second hash, W59: σ1(W[i-2])
-	VPRORD $0x19, Z21, Z24                               // stream 0, second hash, round 58: Σ1(e), >>> 25
-	VPADDD 35392(SI), Z22, Z11                           // stream 1, second hash, round 58: t = h + K + W + Ch + Σ1
-	VPADDD Z25, Z17, Z25                                 // stream 1, second hash, W59: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z19, Z31, Z9                       // stream 0, second hash, W60: σ0(W[i-15])
-	VPRORD $0x11, Z18, Z31                               // stream 0, second hash, W60: σ1(W[i-2]), >>> 17
-	VPRORD $0x13, Z18, Z19                               // stream 0, second hash, W60: σ1(W[i-2]), >>> 19
-	VPADDD Z4, Z14, Z17                                  // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z23, Z15, Z12                      // stream 1, second hash, round 58: Ch(e, f, g)
-	VPRORD $0x06, Z15, Z14                               // stream 1, second hash, round 58: Σ1(e), >>> 6
-	VPRORD $0x0b, Z15, Z6                                // stream 1, second hash, round 58: Σ1(e), >>> 11
-	VPADDD Z5, Z27, Z27                                  // stream 0, second hash, W59: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z24, Z7, Z10                       // stream 0, second hash, round 58: Σ1(e)
-	VPRORD $0x19, Z15, Z24                               // stream 1, second hash, round 58: Σ1(e), >>> 25
-	VPSRLD $0x0a, Z18, Z18                               // stream 0, second hash, W60: σ1(W[i-2]), >> 10
-	VPADDD 24832(R13), Z25, Z25                          // stream 1, second hash, W59: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z9, Z30, Z30                                  // stream 0, second hash, W60: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VMOVDQU32 24384(R13), Z9                             // stream 1, second hash, W60: σ0(W[i-15]), >>> 7
-	VPRORD $0x07, Z9, Z7                                 // stream 1, second hash, W60: σ0(W[i-15]), >>> 7
-	VPRORD $0x12, Z9, Z5                                 // stream 1, second hash, W60: σ0(W[i-15]), >>> 18
-	VPADDD Z12, Z11, Z12                                 // stream 1, second hash, round 58: t = h + K + W + Ch + Σ1
-	VPSRLD $0x03, Z9, Z11                                // stream 1, second hash, W60: σ0(W[i-15]), >> 3
-	VPRORD $0x11, Z22, Z9                                // stream 1, second hash, W60: σ1(W[i-2]), >>> 17
-	VPADDD Z10, Z17, Z17                                 // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z24, Z6, Z14                       // stream 1, second hash, round 58: Σ1(e)
-	VPTERNLOGD $0x96, Z18, Z19, Z31                      // stream 0, second hash, W60: σ1(W[i-2])
-	VPRORD $0x13, Z22, Z24                               // stream 1, second hash, W60: σ1(W[i-2]), >>> 19
-	VPADDD Z13, Z25, Z25                                 // stream 1, second hash, W59: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD 20992(R13), Z30, Z30                          // stream 0, second hash, W60: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPSRLD $0x0a, Z22, Z22                               // stream 1, second hash, W60: σ1(W[i-2]), >> 10
-	VPADDD 35712(SI), Z27, Z27                           // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z11, Z5, Z7                        // stream 1, second hash, W60: σ0(W[i-15])
-	VPADDD 35328(SI), Z17, Z19                           // stream 0, second hash, round 58: new e = d + t
-	VPADDD Z14, Z12, Z18                                 // stream 1, second hash, round 58: t = h + K + W + Ch + Σ1
-	VPADDD Z31, Z30, Z31                                 // stream 0, second hash, W60: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPTERNLOGD $0x96, Z22, Z24, Z9                       // stream 1, second hash, W60: σ1(W[i-2])
-	VPADDD Z25, Z16, Z30                                 // stream 1, second hash, round 59: t = h + K + W + Ch + Σ1
-	VPADDD Z7, Z26, Z26                                  // stream 1, second hash, W60: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD 35264(SI), Z18, Z25                           // stream 1, second hash, round 58: new e = d + t
-	VPTERNLOGD $0xb8, Z21, Z19, Z20                      // stream 0, second hash, round 59: Ch(e, f, g)
-	VPRORD $0x06, Z19, Z24                               // stream 0, second hash, round 59: Σ1(e), >>> 6
-	VPRORD $0x0b, Z19, Z22                               // stream 0, second hash, round 59: Σ1(e), >>> 11
-	VPRORD $0x19, Z19, Z18                               // stream 0, second hash, round 59: Σ1(e), >>> 25
-	VPADDD Z31, Z2, Z31                                  // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1
-	VPADDD 24896(R13), Z26, Z26                          // stream 1, second hash, W60: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z20, Z27, Z27                                 // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xb8, Z15, Z25, Z23                      // stream 1, second hash, round 59: Ch(e, f, g)
-	VPRORD $0x06, Z25, Z20                               // stream 1, second hash, round 59: Σ1(e), >>> 6
-	VPRORD $0x0b, Z25, Z17                               // stream 1, second hash, round 59: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z18, Z22, Z24                      // stream 0, second hash, round 59: Σ1(e)
-	VPRORD $0x19, Z25, Z22                               // stream 1, second hash, round 59: Σ1(e), >>> 25
-	VPADDD Z9, Z26, Z26                                  // stream 1, second hash, W60: W[i] = W[i-16] + σ0 + W[i-7] + σ1
-	VPADDD Z23, Z30, Z30                                 // stream 1, second hash, round 59: t = h + K + W + Ch + Σ1
-	VPADDD Z24, Z27, Z27                                 // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z22, Z17, Z20                      // stream 1, second hash, round 59: Σ1(e)
-	VPADDD Z26, Z3, Z26                                  // stream 1, second hash, round 60: t = h + K + W + Ch + Σ1
-	VPADDD Z0, Z27, Z27                                  // stream 0, second hash, round 59: new e = d + t
-	VPADDD Z20, Z30, Z30                                 // stream 1, second hash, round 59: t = h + K + W + Ch + Σ1
-	VPADDD Z8, Z30, Z30                                  // stream 1, second hash, round 59: new e = d + t
-	VPTERNLOGD $0xe2, Z21, Z27, Z19                      // stream 0, second hash, round 60: Ch(e, f, g)
-	VPRORD $0x06, Z27, Z24                               // stream 0, second hash, round 60: Σ1(e), >>> 6
-	VPRORD $0x0b, Z27, Z23                               // stream 0, second hash, round 60: Σ1(e), >>> 11
-	VPRORD $0x19, Z27, Z27                               // stream 0, second hash, round 60: Σ1(e), >>> 25
-	VPADDD Z19, Z31, Z31                                 // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0xe2, Z15, Z30, Z25                      // stream 1, second hash, round 60: Ch(e, f, g)
-	VPRORD $0x06, Z30, Z22                               // stream 1, second hash, round 60: Σ1(e), >>> 6
-	VPRORD $0x0b, Z30, Z21                               // stream 1, second hash, round 60: Σ1(e), >>> 11
-	VPTERNLOGD $0x96, Z27, Z23, Z24                      // stream 0, second hash, round 60: Σ1(e)
-	VPRORD $0x19, Z30, Z30                               // stream 1, second hash, round 60: Σ1(e), >>> 25
-	VPADDD Z25, Z26, Z27                                 // stream 1, second hash, round 60: t = h + K + W + Ch + Σ1
-	VPADDD Z24, Z31, Z31                                 // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1
-	VPTERNLOGD $0x96, Z30, Z21, Z22                      // stream 1, second hash, round 60: Σ1(e)
-	VPADDD Z28, Z31, Z31                                 // stream 0, second hash, round 60: new e = d + t
-	VPADDD Z22, Z27, Z30                                 // stream 1, second hash, round 60: t = h + K + W + Ch + Σ1
-	VPADDD Z29, Z30, Z30                                 // stream 1, second hash, round 60: new e = d + t
+	VPBROADCASTD 224(R8), Z28                            // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1
+	VPADDD Z28, Z7, Z27                                  // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1
+	VPRORD $0x19, Z4, Z26                                // stream 0, second hash, round 56: Σ1(e), >>> 25
+	VMOVDQA32 Z2, Z25                                    // stream 0, second hash, round 56: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z1, Z0, Z25                        // stream 0, second hash, round 56: Maj(a, b, c)
+	VPRORD $0x02, Z0, Z24                                // stream 0, second hash, round 56: Σ0(a), >>> 2
+	VMOVDQA32 Z14, Z23                                   // stream 1, second hash, round 56: Ch(e, f, g)
+	VPTERNLOGD $0xb8, Z13, Z12, Z23                      // stream 1, second hash, round 56: Ch(e, f, g)
+	VPRORD $0x0d, Z0, Z22                                // stream 0, second hash, round 56: Σ0(a), >>> 13
+	VPRORD $0x16, Z0, Z21                                // stream 0, second hash, round 56: Σ0(a), >>> 22
+	VPADDD Z28, Z15, Z28                                 // stream 1, second hash, round 56: t = h + K + W + Ch + Σ1
+	VMOVDQA32 Z10, Z20                                   // stream 1, second hash, round 56: Maj(a, b, c)
+	VPTERNLOGD $0xe8, Z9, Z8, Z20                        // stream 1, second hash, round 56: Maj(a, b, c)
+	VPADDD 21184(R13), Z27, Z27                          // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1
+	VPRORD $0x06, Z12, Z19                               // stream 1, second hash, round 56: Σ1(e), >>> 6
+	VPRORD $0x0b, Z12, Z18                               // stream 1, second hash, round 56: Σ1(e), >>> 11
+	VPBROADCASTD 228(R8), Z17                            // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1
+	VPADDD Z17, Z6, Z16                                  // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z26, Z29, Z30                      // stream 0, second hash, round 56: Σ1(e)
+	VPRORD $0x19, Z12, Z29                               // stream 1, second hash, round 56: Σ1(e), >>> 25
+	VPRORD $0x02, Z8, Z26                                // stream 1, second hash, round 56: Σ0(a), >>> 2
+	VPADDD Z17, Z14, Z17                                 // stream 1, second hash, round 57: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z21, Z22, Z24                      // stream 0, second hash, round 56: Σ0(a)
+	VPADDD 25088(R13), Z28, Z28                          // stream 1, second hash, round 56: t = h + K + W + Ch + Σ1
+	VPRORD $0x0d, Z8, Z22                                // stream 1, second hash, round 56: Σ0(a), >>> 13
+	VPRORD $0x16, Z8, Z21                                // stream 1, second hash, round 56: Σ0(a), >>> 22
+	VPADDD Z31, Z27, Z31                                 // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1
+	VPADDD 21248(R13), Z16, Z27                          // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1
+	VPBROADCASTD 232(R8), Z16                            // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1
+	VPADDD Z16, Z5, Z15                                  // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1
+	VPADDD Z16, Z13, Z16                                 // stream 1, second hash, round 58: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z29, Z18, Z19                      // stream 1, second hash, round 56: Σ1(e)
+	VPADDD 25152(R13), Z17, Z29                          // stream 1, second hash, round 57: t = h + K + W + Ch + Σ1
+	VPBROADCASTD 236(R8), Z18                            // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1
+	VPADDD Z18, Z4, Z17                                  // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1
+	VPADDD Z18, Z12, Z18                                 // stream 1, second hash, round 59: t = h + K + W + Ch + Σ1
+	VPADDD Z24, Z25, Z25                                 // stream 0, second hash, round 56: Σ0 + Maj
+	VPADDD Z23, Z28, Z28                                 // stream 1, second hash, round 56: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z21, Z22, Z26                      // stream 1, second hash, round 56: Σ0(a)
+	VPADDD Z30, Z31, Z31                                 // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1
+	VPADDD 21312(R13), Z15, Z30                          // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1
+	VPADDD 25216(R13), Z16, Z24                          // stream 1, second hash, round 58: t = h + K + W + Ch + Σ1
+	VPADDD 21376(R13), Z17, Z23                          // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1
+	VPADDD 25280(R13), Z18, Z22                          // stream 1, second hash, round 59: t = h + K + W + Ch + Σ1
+	VPADDD Z19, Z28, Z28                                 // stream 1, second hash, round 56: t = h + K + W + Ch + Σ1
+	VPADDD Z26, Z20, Z26                                 // stream 1, second hash, round 56: Σ0 + Maj
+	VPADDD Z3, Z31, Z21                                  // stream 0, second hash, round 56: new e = d + t
+	VPADDD Z25, Z31, Z31                                 // stream 0, second hash, round 56: new a = t + Σ0 + Maj
+	VPADDD Z11, Z28, Z25                                 // stream 1, second hash, round 56: new e = d + t
+	VPADDD Z26, Z28, Z28                                 // stream 1, second hash, round 56: new a = t + Σ0 + Maj
+	VPTERNLOGD $0xb8, Z4, Z21, Z5                        // stream 0, second hash, round 57: Ch(e, f, g)
+	VPRORD $0x06, Z21, Z26                               // stream 0, second hash, round 57: Σ1(e), >>> 6
+	VPRORD $0x0b, Z21, Z20                               // stream 0, second hash, round 57: Σ1(e), >>> 11
+	VPBROADCASTD 324(R8), Z19                            // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1
+	VPADDD Z19, Z21, Z18                                 // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1
+	VPRORD $0x19, Z21, Z17                               // stream 0, second hash, round 57: Σ1(e), >>> 25
+	VPTERNLOGD $0xb8, Z12, Z25, Z13                      // stream 1, second hash, round 57: Ch(e, f, g)
+	VPRORD $0x06, Z25, Z16                               // stream 1, second hash, round 57: Σ1(e), >>> 6
+	VPRORD $0x0b, Z25, Z15                               // stream 1, second hash, round 57: Σ1(e), >>> 11
+	VPADDD Z19, Z25, Z19                                 // stream 1, second hash, round 60: t = h + K + W + Ch + Σ1
+	VPADDD Z5, Z27, Z27                                  // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1
+	VPRORD $0x19, Z25, Z14                               // stream 1, second hash, round 57: Σ1(e), >>> 25
+	VPADDD 21440(R13), Z18, Z18                          // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z17, Z20, Z26                      // stream 0, second hash, round 57: Σ1(e)
+	VPADDD Z13, Z29, Z29                                 // stream 1, second hash, round 57: t = h + K + W + Ch + Σ1
+	VPADDD 25344(R13), Z19, Z20                          // stream 1, second hash, round 60: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z14, Z15, Z16                      // stream 1, second hash, round 57: Σ1(e)
+	VPADDD Z26, Z27, Z27                                 // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1
+	VPADDD Z16, Z29, Z29                                 // stream 1, second hash, round 57: t = h + K + W + Ch + Σ1
+	VPADDD Z2, Z27, Z27                                  // stream 0, second hash, round 57: new e = d + t
+	VPADDD Z10, Z29, Z29                                 // stream 1, second hash, round 57: new e = d + t
+	VPTERNLOGD $0xb8, Z21, Z27, Z4                       // stream 0, second hash, round 58: Ch(e, f, g)
+	VPRORD $0x06, Z27, Z26                               // stream 0, second hash, round 58: Σ1(e), >>> 6
+	VPRORD $0x0b, Z27, Z19                               // stream 0, second hash, round 58: Σ1(e), >>> 11
+	VPRORD $0x19, Z27, Z17                               // stream 0, second hash, round 58: Σ1(e), >>> 25
+	VPTERNLOGD $0xb8, Z25, Z29, Z12                      // stream 1, second hash, round 58: Ch(e, f, g)
+	VPRORD $0x06, Z29, Z16                               // stream 1, second hash, round 58: Σ1(e), >>> 6
+	VPRORD $0x0b, Z29, Z15                               // stream 1, second hash, round 58: Σ1(e), >>> 11
+	VPADDD Z4, Z30, Z30                                  // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1
+	VPRORD $0x19, Z29, Z14                               // stream 1, second hash, round 58: Σ1(e), >>> 25
+	VPTERNLOGD $0x96, Z17, Z19, Z26                      // stream 0, second hash, round 58: Σ1(e)
+	VPADDD Z12, Z24, Z24                                 // stream 1, second hash, round 58: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z14, Z15, Z16                      // stream 1, second hash, round 58: Σ1(e)
+	VPADDD Z26, Z30, Z30                                 // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1
+	VPADDD Z16, Z24, Z26                                 // stream 1, second hash, round 58: t = h + K + W + Ch + Σ1
+	VPADDD Z1, Z30, Z30                                  // stream 0, second hash, round 58: new e = d + t
+	VPADDD Z9, Z26, Z26                                  // stream 1, second hash, round 58: new e = d + t
+	VPTERNLOGD $0xb8, Z27, Z30, Z21                      // stream 0, second hash, round 59: Ch(e, f, g)
+	VPRORD $0x06, Z30, Z24                               // stream 0, second hash, round 59: Σ1(e), >>> 6
+	VPRORD $0x0b, Z30, Z19                               // stream 0, second hash, round 59: Σ1(e), >>> 11
+	VPRORD $0x19, Z30, Z17                               // stream 0, second hash, round 59: Σ1(e), >>> 25
+	VPTERNLOGD $0xb8, Z29, Z26, Z25                      // stream 1, second hash, round 59: Ch(e, f, g)
+	VPRORD $0x06, Z26, Z16                               // stream 1, second hash, round 59: Σ1(e), >>> 6
+	VPRORD $0x0b, Z26, Z15                               // stream 1, second hash, round 59: Σ1(e), >>> 11
+	VPADDD Z21, Z23, Z23                                 // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1
+	VPRORD $0x19, Z26, Z21                               // stream 1, second hash, round 59: Σ1(e), >>> 25
+	VPTERNLOGD $0x96, Z17, Z19, Z24                      // stream 0, second hash, round 59: Σ1(e)
+	VPADDD Z25, Z22, Z25                                 // stream 1, second hash, round 59: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z21, Z15, Z16                      // stream 1, second hash, round 59: Σ1(e)
+	VPADDD Z24, Z23, Z24                                 // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1
+	VPADDD Z16, Z25, Z25                                 // stream 1, second hash, round 59: t = h + K + W + Ch + Σ1
+	VPADDD Z0, Z24, Z24                                  // stream 0, second hash, round 59: new e = d + t
+	VPADDD Z8, Z25, Z25                                  // stream 1, second hash, round 59: new e = d + t
+	VPTERNLOGD $0xe2, Z27, Z24, Z30                      // stream 0, second hash, round 60: Ch(e, f, g)
+	VPRORD $0x06, Z24, Z27                               // stream 0, second hash, round 60: Σ1(e), >>> 6
+	VPRORD $0x0b, Z24, Z23                               // stream 0, second hash, round 60: Σ1(e), >>> 11
+	VPRORD $0x19, Z24, Z24                               // stream 0, second hash, round 60: Σ1(e), >>> 25
+	VPTERNLOGD $0xe2, Z29, Z25, Z26                      // stream 1, second hash, round 60: Ch(e, f, g)
+	VPRORD $0x06, Z25, Z29                               // stream 1, second hash, round 60: Σ1(e), >>> 6
+	VPRORD $0x0b, Z25, Z22                               // stream 1, second hash, round 60: Σ1(e), >>> 11
+	VPADDD Z30, Z18, Z30                                 // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1
+	VPRORD $0x19, Z25, Z25                               // stream 1, second hash, round 60: Σ1(e), >>> 25
+	VPTERNLOGD $0x96, Z24, Z23, Z27                      // stream 0, second hash, round 60: Σ1(e)
+	VPADDD Z26, Z20, Z26                                 // stream 1, second hash, round 60: t = h + K + W + Ch + Σ1
+	VPTERNLOGD $0x96, Z25, Z22, Z29                      // stream 1, second hash, round 60: Σ1(e)
+	VPADDD Z27, Z30, Z30                                 // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1
+	VPADDD Z29, Z26, Z29                                 // stream 1, second hash, round 60: t = h + K + W + Ch + Σ1
+	VPADDD Z31, Z30, Z31                                 // stream 0, second hash, round 60: new e = d + t
+	VPADDD Z28, Z29, Z30                                 // stream 1, second hash, round 60: new e = d + t
 	VPTESTNMD.BCST 37328(SI), Z31, K1                    // stream 0, answer: lanes in which the digest's last word & mask is 0
 	VPTESTNMD.BCST 37328(SI), Z30, K2                    // stream 1, answer: lanes in which the digest's last word & mask is 0
 	KMOVW          K1, (AX)
@@ -3751,14 +3746,15 @@ DATA constantsAVX512x2<>+268(SB)/4, $0x00a00055
 DATA constantsAVX512x2<>+272(SB)/4, $0x98c7e2a2
 DATA constantsAVX512x2<>+276(SB)/4, $0xfc08884d
 DATA constantsAVX512x2<>+280(SB)/4, $0x90bb1e3c
-DATA constantsAVX512x2<>+284(SB)/4, $0x50c6645b
-DATA constantsAVX512x2<>+288(SB)/4, $0x3ac42e24
-DATA constantsAVX512x2<>+292(SB)/4, $0x510e527f
-DATA constantsAVX512x2<>+296(SB)/4, $0x9b05688c
-DATA constantsAVX512x2<>+300(SB)/4, $0x6a09e667
-DATA constantsAVX512x2<>+304(SB)/4, $0xbb67ae85
-DATA constantsAVX512x2<>+308(SB)/4, $0x3c6ef372
-DATA constantsAVX512x2<>+312(SB)/4, $0x5807aa98
-DATA constantsAVX512x2<>+316(SB)/4, $0xc19bf274
-DATA constantsAVX512x2<>+320(SB)/4, $0xec9fcd13
-GLOBL constantsAVX512x2<>(SB), RODATA|NOPTR, $324
+DATA constantsAVX512x2<>+284(SB)/4, $0x510e527f
+DATA constantsAVX512x2<>+288(SB)/4, $0x9b05688c
+DATA constantsAVX512x2<>+292(SB)/4, $0x6a09e667
+DATA constantsAVX512x2<>+296(SB)/4, $0xbb67ae85
+DATA constantsAVX512x2<>+300(SB)/4, $0x50c6645b
+DATA constantsAVX512x2<>+304(SB)/4, $0x00a00000
+DATA constantsAVX512x2<>+308(SB)/4, $0x3ac42e24
+DATA constantsAVX512x2<>+312(SB)/4, $0x3c6ef372
+DATA constantsAVX512x2<>+316(SB)/4, $0x5807aa98
+DATA constantsAVX512x2<>+320(SB)/4, $0xc19bf274
+DATA constantsAVX512x2<>+324(SB)/4, $0xec9fcd13
+GLOBL constantsAVX512x2<>(SB), RODATA|NOPTR, $328
