@@ -30,8 +30,9 @@ type kernel struct {
 	symbol string
 	order  order
 	fold   fold
-	first  int // streams of the first hash
-	second int // streams of the second
+	loops  bool // of a few rounds each, where all would be more instructions than a core keeps decoded
+	first  int  // streams of the first hash
+	second int  // streams of the second
 	tally  *tally
 }
 
@@ -50,14 +51,14 @@ var (
 	// than every slot once; measured, a core wants about twice as much to choose from. Its rounds are loops of four,
 	// because the core's cache of decoded instructions holds about 2,000 of them: what does not fit runs at 60 to 80 %.
 	scanAVX512x2 = kernel{
-		isa: avx512, symbol: "scanAVX512x2", first: 4, second: 2,
+		isa: avx512, symbol: "scanAVX512x2", loops: true, first: 4, second: 2,
 		order: order{window: 150, ports: 4, shifts: 2, latency: 3},
 		fold:  fold{broadcast: true, vector: true},
 	}
 
 	// scanAVX2 has half the registers, and keeps more of the second schedule in memory.
 	scanAVX2 = kernel{
-		isa: avx2, symbol: "scanAVX2", first: 1, second: 1,
+		isa: avx2, symbol: "scanAVX2", loops: true, first: 1, second: 1,
 		fold: fold{vector: true},
 	}
 )
@@ -97,11 +98,14 @@ func (k kernel) row(base string, offset, i int) memory {
 }
 
 // laneRow is such a row of what belongs to midstates. AVX2 has sixteen of them in two halves, one after the other.
-func (k kernel) laneRow(offset, i int) memory {
+func (k kernel) laneRow(offset, i int) memory { return k.row(k.half(), offset, i) }
+
+// half is the base of rows of what belongs to midstates.
+func (k kernel) half() string {
 	if k.ternary {
-		return k.row("search", offset, i)
+		return "search"
 	}
-	return k.row("half", offset, i)
+	return "half"
 }
 
 // tableRow is row i of the table of a stream: what a vector reads of it, for groups of so many bytes.
@@ -298,7 +302,7 @@ func (k kernel) write() *tally {
 			CMPQ(R12, U8(4*nonces))
 			JNE(LabelRef(fmt.Sprintf("nonces%d", 2*nonces)))
 		}
-		if k.first > 1 {
+		if k.loops {
 			k.firstLoop(constants, nonces)
 		} else {
 			k.firstStraight(constants, nonces)
@@ -309,7 +313,7 @@ func (k kernel) write() *tally {
 	}
 
 	Label("second")
-	if k.first > 1 {
+	if k.loops {
 		k.secondLoop(constants)
 	} else {
 		k.secondStraight(constants)
@@ -379,10 +383,16 @@ func (k kernel) secondStraight(constants *constants) {
 	answer(p, ss)
 	k.assemble(p, "second", 1)
 
+	k.hits()
+	ADDQ(U8(2), RDI)
+}
+
+// hits writes the answer of one stream: a word for each vector, or a byte for each half of one.
+func (k kernel) hits() {
 	if k.ternary {
 		KMOVW(K1, Mem{Base: RDI})
 	} else {
-		Comment("A word of hits for each vector, or for each two halves of it: then RDI is odd in the second.")
+		Comment("In the second half RDI is odd, and the byte before is that of the first.")
 		TESTQ(U32(1), RDI)
 		JNZ(LabelRef("odd"))
 		MOVW(R10W, Mem{Base: RDI})
@@ -391,7 +401,6 @@ func (k kernel) secondStraight(constants *constants) {
 		MOVB(R10B, Mem{Base: RDI})
 		Label("even")
 	}
-	ADDQ(U8(2), RDI)
 }
 
 // turn is how many rounds make a turn of a loop: after four, all eight variables are new ones.
@@ -467,17 +476,19 @@ func (k kernel) secondLoop(constants *constants) {
 	for s := range ss {
 		for i := range 8 {
 			p.at("stream %d, kept", s)
-			p.store(k.message("search", s, i), ss[s].w[i], fmt.Sprintf("W%d of the second hash", i))
+			p.store(k.message(k.half(), s, i), ss[s].w[i], fmt.Sprintf("W%d of the second hash", i))
 		}
 	}
 	k.assemble(p, "second", 1)
 
-	Comment("R13: the messages of the streams whose turn it is. RAX: their hits.")
-	MOVQ(RSI, R13)
-	MOVQ(RDI, RAX)
-	Label("streams")
-	const from, to, ahead = 16, 56, 5
 	groups := k.first / k.second
+	if groups > 1 {
+		Comment("R13: the messages of the streams whose turn it is. RAX: their hits.")
+		MOVQ(RSI, R13)
+		MOVQ(RDI, RAX)
+		Label("streams")
+	}
+	const from, to, ahead = 16, 56, 5
 	p, ss = newProgram(k.isa, constants), make([]stream, k.second)
 	for s := range ss {
 		for i := range 8 {
@@ -514,13 +525,13 @@ func (k kernel) secondLoop(constants *constants) {
 		}
 		for s := range ss {
 			p.at("stream %d, second hash, round 4n+%d", s, i)
-			p.round(&ss[s].s, false, ss[s].s[7], p.load(memory{base: "k", disp: 4 * (i - from), group: 4}), ss[s].w[i])
+			p.round(&ss[s].s, false, ss[s].s[7], p.load(memory{base: "k", disp: constants.width * (i - from), group: constants.width}), ss[s].w[i])
 		}
 	}
 	p.outputStates(ss)
 	k.assemble(p, "second", groups*(to-from)/turn)
 	ADDQ(U32(turn*rowBytes), R14)
-	ADDQ(U8(4*turn), R15)
+	ADDQ(U8(turn*constants.width), R15)
 	DECQ(R10)
 	JNZ(LabelRef("second16"))
 
@@ -535,15 +546,19 @@ func (k kernel) secondLoop(constants *constants) {
 	answer(p, ss)
 	k.assemble(p, "second", groups)
 
-	for s := 0; s < k.second; s += 2 {
-		KMOVW(masks[s], Mem{Base: RAX})
-		KMOVW(masks[s+1], Mem{Base: RAX, Index: RDX, Scale: 2})
-		LEAQ(Mem{Base: RAX, Index: RDX, Scale: 4}, RAX)
+	if groups == 1 {
+		k.hits()
+	} else {
+		for s := 0; s < k.second; s += 2 {
+			KMOVW(masks[s], Mem{Base: RAX})
+			KMOVW(masks[s+1], Mem{Base: RAX, Index: RDX, Scale: 2})
+			LEAQ(Mem{Base: RAX, Index: RDX, Scale: 4}, RAX)
+		}
+		ADDQ(U32(uint32(k.second*messageBytes)), R13)
+		LEAQ(Mem{Base: RSI, Disp: k.first * messageBytes}, R10)
+		CMPQ(R13, R10)
+		JNE(LabelRef("streams"))
 	}
-	ADDQ(U32(uint32(k.second*messageBytes)), R13)
-	LEAQ(Mem{Base: RSI, Disp: k.first * messageBytes}, R10)
-	CMPQ(R13, R10)
-	JNE(LabelRef("streams"))
 	ADDQ(U8(2), RDI)
 }
 
