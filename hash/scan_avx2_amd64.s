@@ -1989,8 +1989,9 @@ vector:
 	VMOVDQU 16704(R13), Y3                               // stream 0, first hash, round 3
 
 	// R14: the table's column, four rows on at each turn.
-	LEAQ 256(BX), R14
-	MOVQ $0x0000000f, R10
+	LEAQ    256(BX), R14
+	MOVQ    $0x0000000f, R10
+	PCALIGN $0x40
 
 first1:
 	VMOVDQU 33600(SI), Y15                               // stream 0, first hash, round 4n+0: Ch(e, f, g)
@@ -2162,8 +2163,9 @@ nonces2:
 	VMOVDQU 16704(R13), Y3                               // stream 0, first hash, round 3
 
 	// R14: the table's column, four rows on at each turn.
-	LEAQ 256(BX), R14
-	MOVQ $0x0000000f, R10
+	LEAQ    256(BX), R14
+	MOVQ    $0x0000000f, R10
+	PCALIGN $0x40
 
 first2:
 	VMOVDQU 33600(SI), Y15                               // stream 0, first hash, round 4n+0: Ch(e, f, g)
@@ -2335,8 +2337,9 @@ nonces4:
 	VMOVDQU 16704(R13), Y3                               // stream 0, first hash, round 3
 
 	// R14: the table's column, four rows on at each turn.
-	LEAQ 256(BX), R14
-	MOVQ $0x0000000f, R10
+	LEAQ    256(BX), R14
+	MOVQ    $0x0000000f, R10
+	PCALIGN $0x40
 
 first4:
 	VMOVDQU 33600(SI), Y15                               // stream 0, first hash, round 4n+0: Ch(e, f, g)
@@ -2506,8 +2509,9 @@ nonces8:
 	VMOVDQU 16704(R13), Y3                               // stream 0, first hash, round 3
 
 	// R14: the table's column, four rows on at each turn.
-	LEAQ 256(BX), R14
-	MOVQ $0x0000000f, R10
+	LEAQ    256(BX), R14
+	MOVQ    $0x0000000f, R10
+	PCALIGN $0x40
 
 first8:
 	VMOVDQU 33600(SI), Y15                               // stream 0, first hash, round 4n+0: Ch(e, f, g)
@@ -3298,9 +3302,10 @@ second:
 	VMOVDQA Y12, Y7                                      // stream 0, second hash, round 12: new e = d + t
 
 	// R14: the messages, R15: K, both four rounds on at each turn.
-	MOVQ R13, R14
-	LEAQ constantsAVX2<>+512(SB), R15
-	MOVQ $0x0000000a, R10
+	MOVQ    R13, R14
+	LEAQ    constantsAVX2<>+512(SB), R15
+	MOVQ    $0x0000000a, R10
+	PCALIGN $0x40
 
 second16:
 	VMOVDQU 17984(R14), Y15                              // stream 0, second hash, W(4n+21): σ0(W[i-15]), >>> 7

@@ -18,8 +18,9 @@ TEXT ·scanAVX512x2(SB), NOSPLIT, $0-24
 	MOVL 37340(SI), DX
 
 block:
-	MOVQ SI, BX
-	MOVQ $0x00000004, R10
+	MOVQ    SI, BX
+	MOVQ    $0x00000004, R10
+	PCALIGN $0x40
 
 table:
 	VMOVDQU32 128(SI), Z31                               // table: nonces: the first, and a lane's place
@@ -600,8 +601,9 @@ vector:
 	VMOVDQA32 Z11, Z15                                   // stream 0, first hash, round 3
 
 	// R14: the table's column, four rows on at each turn.
-	LEAQ 256(BX), R14
-	MOVQ $0x0000000f, R10
+	LEAQ    256(BX), R14
+	MOVQ    $0x0000000f, R10
+	PCALIGN $0x40
 
 first1:
 	VMOVDQA32 Z3, Z31                                    // stream 0, first hash, round 4n+0: Ch(e, f, g)
@@ -985,8 +987,9 @@ nonces2:
 	VMOVDQA32 Z11, Z15                                   // stream 0, first hash, round 3
 
 	// R14: the table's column, four rows on at each turn.
-	LEAQ 256(BX), R14
-	MOVQ $0x0000000f, R10
+	LEAQ    256(BX), R14
+	MOVQ    $0x0000000f, R10
+	PCALIGN $0x40
 
 first2:
 	VMOVDQA32 Z3, Z31                                    // stream 0, first hash, round 4n+0: Ch(e, f, g)
@@ -1374,8 +1377,9 @@ nonces4:
 	VMOVDQA32 Z11, Z15                                   // stream 0, first hash, round 3
 
 	// R14: the table's column, four rows on at each turn.
-	LEAQ 256(BX), R14
-	MOVQ $0x0000000f, R10
+	LEAQ    256(BX), R14
+	MOVQ    $0x0000000f, R10
+	PCALIGN $0x40
 
 first4:
 	VMOVDQA32 Z3, Z31                                    // stream 0, first hash, round 4n+0: Ch(e, f, g)
@@ -1763,8 +1767,9 @@ nonces8:
 	VMOVDQA32 Z11, Z15                                   // stream 0, first hash, round 3
 
 	// R14: the table's column, four rows on at each turn.
-	LEAQ 256(BX), R14
-	MOVQ $0x0000000f, R10
+	LEAQ    256(BX), R14
+	MOVQ    $0x0000000f, R10
+	PCALIGN $0x40
 
 first8:
 	VMOVDQA32 Z3, Z31                                    // stream 0, first hash, round 4n+0: Ch(e, f, g)
@@ -2150,8 +2155,9 @@ nonces16:
 	VMOVDQA32 Z11, Z15                                   // stream 0, first hash, round 3
 
 	// R14: the table's column, four rows on at each turn.
-	LEAQ 256(BX), R14
-	MOVQ $0x0000000f, R10
+	LEAQ    256(BX), R14
+	MOVQ    $0x0000000f, R10
+	PCALIGN $0x40
 
 first16:
 	VMOVDQA32 Z3, Z31                                    // stream 0, first hash, round 4n+0: Ch(e, f, g)
@@ -2562,8 +2568,9 @@ second:
 	VMOVDQU32 Z17, 29760(SI)                             // stream 3, kept: W7 of the second hash
 
 	// R13: the messages of the streams whose turn it is. RAX: their hits.
-	MOVQ SI, R13
-	MOVQ DI, AX
+	MOVQ    SI, R13
+	MOVQ    DI, AX
+	PCALIGN $0x40
 
 streams:
 	VMOVDQU32 17664(R13), Z31                            // stream 0, second hash, W(16): σ0(W[i-15]), >>> 7
@@ -3246,9 +3253,10 @@ streams:
 	VMOVDQA32 Z24, Z11                                   // stream 1, second hash, round 12: new a = t + Σ0 + Maj
 
 	// R14: the messages, R15: K, both four rounds on at each turn.
-	MOVQ R13, R14
-	LEAQ constantsAVX512x2<>+64(SB), R15
-	MOVQ $0x0000000a, R10
+	MOVQ    R13, R14
+	LEAQ    constantsAVX512x2<>+64(SB), R15
+	MOVQ    $0x0000000a, R10
+	PCALIGN $0x40
 
 second16:
 	VMOVDQU32 17984(R14), Z31                            // stream 0, second hash, W(4n+21): σ0(W[i-15]), >>> 7

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
 )
@@ -45,6 +46,12 @@ func (p *program) assemble(o order, slots memory, f fold) {
 func comment(text string) { Comment(trailing + text) }
 
 const trailing = "> "
+
+// loop is a label where a loop begins: at a multiple of 64, so that its speed does not depend on what lies before it.
+func loop(name string) {
+	Instruction(&ir.Instruction{Opcode: "PCALIGN", Operands: []Op{U8(64)}})
+	Label(name)
+}
 
 func place(m memory) Op { return Mem{Base: bases[m.base], Disp: m.disp} }
 

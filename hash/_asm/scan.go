@@ -272,7 +272,7 @@ func (k kernel) write() *tally {
 	MOVQ(RSI, RBX)
 	if k.first > 1 {
 		MOVQ(U32(uint32(k.first)), R10)
-		Label("table")
+		loop("table")
 	}
 	for skip := 0; skip < 16; skip += k.bytes / 4 {
 		p := newProgram(k.isa, constants)
@@ -412,13 +412,13 @@ func (k kernel) firstLoop(constants *constants, nonces int) {
 	p, ss := newProgram(k.isa, constants), make([]stream, k.first)
 	k.begin(p, ss, 4*nonces)
 	k.keep(p, ss)
-	loop := firstName(nonces)
-	k.assemble(p, loop, 1)
+	name := firstName(nonces)
+	k.assemble(p, name, 1)
 
 	Comment("R14: the table's column, four rows on at each turn.")
 	LEAQ(Mem{Base: RBX, Disp: turn * rowBytes}, R14)
 	MOVQ(U32(60/turn), R10)
-	Label(loop)
+	loop(name)
 	p, ss = newProgram(k.isa, constants), make([]stream, k.first)
 	k.take(p, ss)
 	k.firstRounds(p, ss, 0, turn, "4n+", func(s, i int) memory {
@@ -427,10 +427,10 @@ func (k kernel) firstLoop(constants *constants, nonces int) {
 		return m
 	})
 	k.keep(p, ss)
-	k.assemble(p, loop, 60/turn)
+	k.assemble(p, name, 60/turn)
 	ADDQ(U32(turn*rowBytes), R14)
 	DECQ(R10)
-	JNZ(LabelRef(loop))
+	JNZ(LabelRef(name))
 }
 
 // inRegisters are the words of a state that stay in registers between the turns of the first hash's loop. Maj and Ch read c
@@ -486,7 +486,7 @@ func (k kernel) secondLoop(constants *constants) {
 		Comment("R13: the messages of the streams whose turn it is. RAX: their hits.")
 		MOVQ(RSI, R13)
 		MOVQ(RDI, RAX)
-		Label("streams")
+		loop("streams")
 	}
 	const from, to, ahead = 16, 56, 5
 	p, ss = newProgram(k.isa, constants), make([]stream, k.second)
@@ -511,7 +511,7 @@ func (k kernel) secondLoop(constants *constants) {
 	MOVQ(R13, R14)
 	LEAQ(NewDataAddr(Symbol{Name: constants.symbol, Static: true}, constants.at(k256[from]).disp), R15)
 	MOVQ(U32((to-from)/turn), R10)
-	Label("second16")
+	loop("second16")
 	p, ss = newProgram(k.isa, constants), make([]stream, k.second)
 	p.inputStates(ss)
 	for s := range ss {
