@@ -23,35 +23,24 @@ type instruction struct {
 // gives up its own (Belady); it is written to a slot unless it lies in memory anyway.
 type allocator struct {
 	p      *program
-	fold   fold
-	slots  memory // the first slot; the others follow at distances of 64 bytes
-	uses   map[*value][]int
-	inReg  map[*value]int
-	holds  []*value
-	home   map[*value]memory // where a value can be read again
-	slotOf map[*value]int
-	wanted map[*value]int // the register in which an output is to be
-	free   []int          // slots given up
-	used   int            // slots
+	uses   map[*value][]int  // the operations that use a value, in order
+	inReg  map[*value]int    // the register it is in
+	holds  []*value          // what each register holds
+	home   map[*value]memory // where it can be read again
+	slotOf map[*value]memory // the slot it was given
+	wanted map[*value]int    // the register in which an output is to be
+	free   []memory          // slots; the last is taken first
 	out    []instruction
-	moves  int
-	loads  int
-	spills int
 }
 
-// fold says which reads become operands of the operation that needs them, instead of an instruction of their own.
-type fold struct {
-	broadcast bool // a word for all lanes
-	vector    bool // a whole vector
-}
-
-// allocate returns the program's instructions. Slots are at slots and after.
-func (p *program) allocate(slots memory, f fold) *allocator {
+// allocate returns the program's instructions. The slots are for what no register is left for.
+func (p *program) allocate(slots []memory) []instruction {
 	a := &allocator{
-		p: p, fold: f, slots: slots,
+		p: p, free: slices.Clone(slots),
 		uses: map[*value][]int{}, inReg: map[*value]int{}, holds: make([]*value, p.isa.registers),
-		home: map[*value]memory{}, slotOf: map[*value]int{}, wanted: map[*value]int{},
+		home: map[*value]memory{}, slotOf: map[*value]memory{}, wanted: map[*value]int{},
 	}
+	slices.Reverse(a.free)
 	for i, v := range p.values {
 		for _, arg := range v.args {
 			a.use(i, arg)
@@ -69,7 +58,7 @@ func (p *program) allocate(slots memory, f fold) *allocator {
 		a.one(i, v)
 	}
 	a.finish()
-	return a
+	return a.out
 }
 
 // use notes that operation i uses v.
@@ -125,7 +114,6 @@ func (a *allocator) finish() {
 
 func (a *allocator) move(from, to int, v *value) {
 	a.out = append(a.out, instruction{move: true, dst: to, src: []int{from}, note: v.note})
-	a.moves++
 	a.holds[from] = nil
 	a.put(v, to)
 }
@@ -198,7 +186,6 @@ func (a *allocator) one(i int, v *value) {
 			}
 			dstReg = a.take(i, args)
 			a.out = append(a.out, instruction{move: true, dst: dstReg, src: []int{reg(dst)}, note: v.note})
-			a.moves++
 		} else {
 			dstReg = reg(dst)
 		}
@@ -255,11 +242,8 @@ func (a *allocator) foldable(i int, v *value, j int) bool {
 	}
 	switch m.group {
 	case a.p.isa.bytes:
-		if !a.fold.vector {
-			return false
-		}
 	case 4:
-		if !a.fold.broadcast || !a.p.isa.ternary {
+		if !a.p.isa.ternary {
 			return false
 		}
 	default:
@@ -300,7 +284,6 @@ func (a *allocator) read(i int, v *value, keep []*value, note string) {
 	}
 	r := a.take(i, keep)
 	a.out = append(a.out, instruction{load: true, dst: r, mem: m, note: note})
-	a.loads++
 	a.put(v, r)
 }
 
@@ -359,18 +342,13 @@ func (a *allocator) take(i int, keep []*value) int {
 
 // spill writes v to a slot.
 func (a *allocator) spill(v *value, r int) {
-	slot := a.used
-	if n := len(a.free); n > 0 {
-		slot, a.free = a.free[n-1], a.free[:n-1]
-	} else {
-		a.used++
+	if len(a.free) == 0 {
+		panic("too few slots")
 	}
-	a.slotOf[v] = slot
-	m := a.slots
-	m.disp += 64 * slot
-	m.group = a.p.isa.bytes
-	a.home[v] = m
-	a.spills++
+	last := len(a.free) - 1
+	m := a.free[last]
+	a.free = a.free[:last]
+	a.slotOf[v], a.home[v] = m, m
 	a.out = append(a.out, instruction{op: opStore, dst: -1, src: []int{r}, mem: m, note: v.note + ", kept in memory"})
 }
 

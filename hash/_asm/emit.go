@@ -33,10 +33,9 @@ var (
 )
 
 // assemble schedules the program, gives it registers and writes it.
-func (p *program) assemble(o order, slots memory, f fold) {
+func (p *program) assemble(o order, slots []memory) {
 	p.schedule(o)
-	a := p.allocate(slots, f)
-	for _, in := range a.out {
+	for _, in := range p.allocate(slots) {
 		comment(in.note)
 		p.isa.emit(in)
 	}

@@ -29,7 +29,6 @@ type kernel struct {
 	isa
 	symbol string
 	order  order
-	fold   fold
 	loops  bool // of a few rounds each, where all would be more instructions than a core keeps decoded
 	first  int  // streams of the first hash
 	second int  // streams of the second
@@ -43,23 +42,20 @@ var (
 	scanAVX512 = kernel{
 		isa: avx512, symbol: "scanAVX512", first: 1, second: 1,
 		order: order{window: 40, ports: 2, shifts: 1, latency: 1},
-		fold:  fold{broadcast: true, vector: true},
 	}
 
 	// scanAVX512x2 is for cores that begin four and have their results two cycles later: Zen 5. A round's longest chain
-	// (rotate, xor, add, add) is then eight cycles for sixteen operations, so that even two streams could not fill more
-	// than every slot once; measured, a core wants about twice as much to choose from. Its rounds are loops of four,
-	// because the core's cache of decoded instructions holds about 2,000 of them: what does not fit runs at 60 to 80 %.
+	// (rotate, xor, add, add) is then eight cycles for sixteen operations, so that two streams fill each slot just once;
+	// measured, a core wants about twice as much to choose from. Its rounds are loops of four, because the core keeps only
+	// so many instructions decoded: straight code of 2,000 such runs at full speed, of 4,000 at three quarters of it.
 	scanAVX512x2 = kernel{
 		isa: avx512, symbol: "scanAVX512x2", loops: true, first: 4, second: 2,
 		order: order{window: 150, ports: 4, shifts: 2, latency: 3},
-		fold:  fold{broadcast: true, vector: true},
 	}
 
 	// scanAVX2 has half the registers, and keeps more of the second schedule in memory.
 	scanAVX2 = kernel{
 		isa: avx2, symbol: "scanAVX2", loops: true, first: 1, second: 1,
-		fold: fold{vector: true},
 	}
 )
 
@@ -72,8 +68,9 @@ const (
 	midstateOffset = earlyOffset + 3*rowBytes
 	messageOffset  = midstateOffset + 8*rowBytes
 	messageBytes   = 61 * rowBytes
+	scratchRows    = 64
 	scratchOffset  = messageOffset + 4*messageBytes
-	wordsOffset    = scratchOffset + 64*rowBytes
+	wordsOffset    = scratchOffset + scratchRows*rowBytes
 )
 
 // The words of laneSearch, in their order.
@@ -121,8 +118,13 @@ func (k kernel) message(base string, stream, i int) memory {
 // kept is the word i of a stream's state, where it has no register.
 func (k kernel) kept(stream, i int) memory { return k.row("search", scratchOffset, 8*stream+i) }
 
-// slots are where values go that no register is left for.
-func (k kernel) slots() memory { return k.row("search", scratchOffset, 8*k.first) }
+// slots are where values go that no register is left for: the rest of the scratch.
+func (k kernel) slots() (rows []memory) {
+	for i := 8 * k.first; i < scratchRows; i++ {
+		rows = append(rows, k.row("search", scratchOffset, i))
+	}
+	return rows
+}
 
 // stream is the state of one vector, a to h, and the message schedule it works on.
 type stream struct {
@@ -248,7 +250,7 @@ func answer(p *program, ss []stream) {
 
 // assemble writes a part of the kernel, which runs so many times a vector or, for the table, a block.
 func (k kernel) assemble(p *program, part string, times int) {
-	p.assemble(k.order, k.slots(), k.fold)
+	p.assemble(k.order, k.slots())
 	k.tally.add(part, p.counts, times)
 }
 
