@@ -26,16 +26,20 @@ func (s *Scanner) sliceAssembly() uint64 { return vectorsPerSlice * s.noncesPerV
 
 // scanAssembly is Scan for kernels in assembly. It works like scanGeneric.
 func (s *Scanner) scanAssembly(dst []Candidate, mask, first uint32, n uint64) (out []Candidate, tried uint64) {
-	k := s.midstates
-	room := cap(dst) - len(dst)
-	if n == 0 || room < k {
-		return dst, 0
+	for tried < n && cap(dst)-len(dst) >= s.midstates {
+		// Hits come once in 2^ones(mask) hashes. Where that is often, what would not fit is not computed yet.
+		room := uint64((cap(dst) - len(dst)) / s.midstates)
+		next := first + uint32(tried)
+		var done uint64
+		dst, done = s.scanPart(dst, mask, next, min(n-tried, room<<bits.OnesCount32(mask)))
+		tried += done
 	}
-	// Hits come once in 2^ones(mask) hashes. Where that is often, what would not fit is not even tried.
-	if fit := uint64(room/k) << bits.OnesCount32(mask); fit < n {
-		n = fit
-	}
-	per := s.noncesPerVector()
+	return dst, tried
+}
+
+// scanPart is scanAssembly for n nonces by one call of the kernel. dst has room for the candidates of one nonce at least.
+func (s *Scanner) scanPart(dst []Candidate, mask, first uint32, n uint64) (out []Candidate, tried uint64) {
+	k, per := s.midstates, s.noncesPerVector()
 	vectors := int((n + per - 1) / per)
 	hits := &s.assembly.hits
 	s.scanVectors(hits, mask, first, vectors)
