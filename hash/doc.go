@@ -24,6 +24,9 @@
 // the package contains no assembly and calls none: [Sum256d] then uses crypto/sha256, whose assembly the same tag
 // removes.
 //
+// README.md beside this file says how they compute, what that costs ([ScanOperations] and the others count it), how fast
+// they are, and how to read the assembly beside the formulas.
+//
 // # Byte order
 //
 // Digests are in internal order, as SHA-256 writes them; the display order of a block hash is their reverse. Nonces are
