@@ -42,7 +42,7 @@ type Progress struct {
 // thread, and rows for crypto/sha256, sha256-simd and chainhash, which hash one message after the other. For scan there
 // are then rows for the fastest kernel on more threads.
 //
-// The rows of a task are visited in turn, in an order that is shuffled each time, for a window of two milliseconds each.
+// All rows on one thread are visited in turn, in an order that is shuffled each time, for a window of two milliseconds each.
 // What a kernel has operation counts for is held against what the units of the processor can do, measured in windows of
 // their own before and after each of its windows. So all of it meets the same disturbances, and ratios of neighbours are
 // more exact than the rates themselves.
@@ -133,24 +133,26 @@ func (b *bench) run(ctx context.Context) (*Results, error) {
 	if err := b.checkAll(ctx); err != nil {
 		return nil, err
 	}
-	stages, whole := make([][]*row, len(b.Tasks)), b.threadTime()
+	byTask, all := make([][]*row, len(b.Tasks)), []*row(nil)
 	for i, t := range b.Tasks {
-		if stages[i], err = b.rows(t); err != nil {
+		if byTask[i], err = b.rows(t); err != nil {
 			return nil, err
 		}
-		whole += rotationTime(stages[i])
+		all = append(all, byTask[i]...)
+	}
+	// Every row is visited during the whole run, so that what disturbs the machine for seconds is met by all of them.
+	threadShare := float64(b.threadTime()) / float64(b.threadTime()+rotationTime(all))
+	if err := b.rotate(ctx, all, 1-threadShare); err != nil {
+		return nil, err
 	}
 	for i, t := range b.Tasks {
-		rows := stages[i]
-		if err := b.rotate(ctx, rows, float64(rotationTime(rows))/float64(whole)); err != nil {
-			return nil, err
-		}
+		rows := byTask[i]
 		std := rows[slices.IndexFunc(rows, func(r *row) bool { return r.kernel == stdlib })]
 		for _, r := range rows {
 			b.results.Measurements = append(b.results.Measurements, r.measurement(nil, std))
 		}
 		if best := fastest(rows); t == Scan && best != nil {
-			if err := b.scale(ctx, best, float64(b.threadTime())/float64(whole)); err != nil {
+			if err := b.scale(ctx, best, threadShare); err != nil {
 				return nil, err
 			}
 		}
