@@ -108,7 +108,7 @@ func (r *row) measurement(one, std *row) Measurement {
 		m.RatioStdlib = &ratio
 	}
 	if one != nil {
-		scaling := rounded(middle / (float64(r.threads) * median(one.rates)))
+		scaling := rounded(median(quotients(r.rates, one.rates)) / float64(r.threads))
 		m.Scaling = &scaling
 	}
 	if r.hashes > 0 && r.joules > 0 {

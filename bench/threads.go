@@ -2,6 +2,7 @@ package bench
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -14,6 +15,7 @@ type crew struct {
 	end     chan struct{}        // from each, when its window is over
 	ready   atomic.Int32         // members that wait for the others
 	start   atomic.Int64         // when the window began, for all; notYet before that
+	group   sync.WaitGroup
 }
 
 // notYet is no time of a clock.
@@ -33,7 +35,7 @@ func newCrew(now clock, runs []workload) *crew {
 		c.members[i].run = run
 		begin := make(chan time.Duration)
 		c.begin = append(c.begin, begin)
-		go c.work(&c.members[i], begin)
+		c.group.Go(func() { c.work(&c.members[i], begin) })
 	}
 	return c
 }
@@ -43,6 +45,7 @@ func (c *crew) stop() {
 	for _, b := range c.begin {
 		close(b)
 	}
+	c.group.Wait()
 }
 
 // window has all members work for d at the same time and returns the sum of their rates.
@@ -66,17 +69,20 @@ func (c *crew) work(m *crewMember, begin <-chan time.Duration) {
 	defer runtime.UnlockOSThread()
 	for d := range begin {
 		// They begin together: otherwise the first would have the machine for itself until the last is awake.
-		if int(c.ready.Add(1)) == len(c.members) {
+		last := int(c.ready.Add(1)) == len(c.members)
+		if last {
 			c.start.Store(int64(c.now()))
 		}
 		for c.start.Load() == notYet {
 			runtime.Gosched()
 		}
-		// Time counts from when the window began, not from when this thread got a core, so that there is no more than one
-		// machine to be shared, however many threads there are.
+		// Time counts from when the window began, not from when this thread got a core, and who gets one too late does
+		// nothing, so that there is no more than one machine to be shared, however many threads there are. The last to be
+		// ready does something in any case: a rate is not 0.
 		start := time.Duration(c.start.Load())
-		done, elapsed := 0, time.Duration(0)
-		for elapsed < d {
+		done, elapsed := 0, c.now()-start
+		for last || elapsed < d {
+			last = false
 			done += m.run(1)
 			elapsed = max(c.now()-start, 1)
 		}
