@@ -30,9 +30,11 @@ type Change struct {
 	Ratio  float64 `json:"ratio"`      // of the medians, now to before
 
 	// Verdict is "faster" or "slower" if the change exceeds the noise, and "noise" if not. It exceeds the noise if the
-	// intervals of the two medians have nothing in common, and, on the same machine, if the ratio is further from 1 than
-	// those of every baseline of the task and of every unit of the processor: in both runs they are the same code, so that
-	// what changed them is noise itself, such as another program on this machine.
+	// intervals of the two medians have nothing in common and the fastest windows changed in the same direction, since
+	// what disturbs a run leaves its fastest windows as they were. On the same machine both must have changed by more than
+	// every baseline of the task and every unit of the processor: in both runs they are the same code (baselines: if built
+	// by the same Go), so that what changed them is noise itself. What disturbs the whole of one run, and a kernel more than
+	// the baselines, cannot be told from a change.
 	Verdict string `json:"verdict"`
 }
 
@@ -54,6 +56,7 @@ func (r *Results) CompareWith(old *Results) {
 		before[old.Measurements[i].Key()] = &old.Measurements[i]
 	}
 	drift := map[Task]float64{} // the greatest |ln ratio| of what cannot have changed
+	sameBaselines := a.SameMachine && r.Summary.Go == old.Summary.Go
 	if a.SameMachine {
 		units := unitDrift(r.Summary.Units, old.Summary.Units)
 		for _, t := range Tasks() {
@@ -69,7 +72,7 @@ func (r *Results) CompareWith(old *Results) {
 			continue
 		}
 		m.Change = &Change{Before: b.Median, Ratio: rounded(m.Median / b.Median), Verdict: Noise}
-		if a.SameMachine && m.IsBaseline() {
+		if sameBaselines && m.IsBaseline() {
 			drift[m.Task] = max(drift[m.Task], math.Abs(math.Log(m.Change.Ratio)))
 		}
 	}
@@ -80,11 +83,11 @@ func (r *Results) CompareWith(old *Results) {
 		}
 		b := before[m.Key()]
 		delete(before, m.Key())
-		beyond := math.Abs(math.Log(m.Change.Ratio)) > drift[m.Task]
+		middle, best, limit := math.Log(m.Change.Ratio), math.Log(m.Best/b.Best), drift[m.Task]
 		switch {
-		case m.Low > b.High && beyond:
+		case m.Low > b.High && min(middle, best) > limit:
 			m.Change.Verdict = Faster
-		case m.High < b.Low && beyond:
+		case m.High < b.Low && max(middle, best) < -limit:
 			m.Change.Verdict = Slower
 		}
 	}

@@ -52,6 +52,14 @@ func TestCompareWith(t *testing.T) {
 	r.Summary.Units = []UnitRate{{Unit: "vector", Width: 512, Median: 14.4}, {Unit: "vector", Width: 256, Median: 1}}
 	require.Equal(t, []string{"avx512 noise", "avx2 slower"}, compare(r), "the vector units are slower by 4 %")
 
+	r = now(measured("avx512", 103, 1), measured(stdlib, 12, 0.05))
+	r.Summary.Go = "go1.99"
+	require.Equal(t, []string{"avx512 faster", "crypto/sha256 faster"}, compare(r), "another Go's crypto/sha256 is other code")
+
+	r = now(measured("avx512", 103, 1), measured("avx2", 47, 1))
+	r.Measurements[0].Best, r.Measurements[1].Best = 101, 51
+	require.Equal(t, []string{"avx512 noise", "avx2 noise"}, compare(r), "windows that nothing disturbed are as they were")
+
 	machine.CPU.Name = "another"
 	r = now(measured("avx512", 103, 1), measured(stdlib, 5, 0.05))
 	machine.CPU.Name = "one"
