@@ -173,7 +173,10 @@ func appendLine(b *bytes.Buffer, v any) error {
 // String is the row in words.
 func (k Key) String() string {
 	text := fmt.Sprintf("%s with %s", k.Task, k.Kernel)
-	if k.Midstates > 0 {
+	switch {
+	case k.Midstates == 1:
+		text += ", 1 midstate"
+	case k.Midstates > 1:
 		text += fmt.Sprintf(", %d midstates", k.Midstates)
 	}
 	if k.Threads > 1 {

@@ -42,10 +42,12 @@ version, with 1, 2, 4, 8 and 16 midstates that share one message schedule),
 headers and pairs (batches of 80 and of 64 bytes, as checked in blocks). A rate
 counts hashes a second, and a hash is one SHA-256d of one header or pair.
 
-All rows of a task are measured in turn, in windows of a few milliseconds. A
-rate is the median of its windows; "spread" is that of the middle half of them;
-"of bound" is the fraction of what the units did in windows before and after;
-"x crypto/sha256" is the median of ratios to it.
+All rows are measured in turn, again and again, in windows of a few
+milliseconds. A rate is the median of its windows, "best" the fastest of them,
+"spread" that of the middle half; "of bound" is the fraction of what the units
+did in windows before and after; "x crypto/sha256" is the median of ratios to
+it. The fastest search is then measured on more threads; "scaling" is the median
+of ratios to so many times one thread, measured in turn with them.
 
 Usage:
   touchstone bench [FLAGS]
@@ -58,9 +60,11 @@ Flags:
   --task T,…         scan, headers, pairs; default: all
   --against FILE     compare with the output of an earlier bench --json. A
                      change is more than noise if the 95 % intervals of the two
-                     medians have nothing in common, and if it is greater than
-                     those of others' code and of the processor's units, which
-                     are the same in both runs
+                     medians have nothing in common, the fastest windows changed
+                     likewise, and both by more than others' code and the
+                     processor's units, which are the same in both runs. What
+                     was busy during the whole of one run is not told from a
+                     change: repeat what surprises you
   --plot FILE        also draw the table: a name in .svg or .png
   --json             a line per row: task, kernel, midstates (0: not a search),
                      threads, mhs_median, mhs_best, mhs_low and mhs_high (the
@@ -116,14 +120,11 @@ func (b *benchCommand) run(cmd *cobra.Command, args []string) error {
 	var old *bench.Results
 	if b.against != "" {
 		text, err := p.readAll(ctx, b.against, bench.MaxResultsSize, "run")
-		if err == nil {
-			old, err = bench.ParseResults(text)
-			if err != nil {
-				err = withHint(fmt.Errorf("--against: %s: %w", display(b.against), err), "such a file is what 'touchstone bench --json' prints")
-			}
-		}
 		if err != nil {
 			return err
+		}
+		if old, err = bench.ParseResults(text); err != nil {
+			return withHint(fmt.Errorf("--against: %s: %w", display(b.against), err), "such a file is what 'touchstone bench --json' prints")
 		}
 	}
 	measure := p.measure
@@ -149,9 +150,6 @@ func (b *benchCommand) run(cmd *cobra.Command, args []string) error {
 	if old != nil {
 		results.CompareWith(old)
 	}
-	if err := picture.draw(results); err != nil {
-		return err
-	}
 	if b.json {
 		text, err := results.AppendJSON(nil)
 		if err != nil {
@@ -164,7 +162,11 @@ func (b *benchCommand) run(cmd *cobra.Command, args []string) error {
 		(&benchPrinter{con: p.con, results: results}).print()
 	}
 	for _, r := range results.Summary.Refused {
-		p.con.Log("touchstone: error: kernel %s is refused: %s", r.Kernel, r.Reason)
+		p.con.Log("touchstone: error: kernel %s is refused: %s", r.Kernel, oneLine(r.Reason))
+	}
+	// Last, so that what was measured is known even if it can't be drawn.
+	if err := picture.draw(results); err != nil {
+		return err
 	}
 	if len(results.Summary.Refused) > 0 {
 		return quietExit(exitInvalid)

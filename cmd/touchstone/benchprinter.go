@@ -79,7 +79,7 @@ func (b *benchPrinter) table(t bench.Task, rows []*bench.Measurement) {
 
 // threadTable prints rows of several threads.
 func (b *benchPrinter) threadTable(rows []*bench.Measurement) {
-	title := []string{string(bench.Scan), "midstates", "threads", "MH/s", "best", "spread", "x threads x one"}
+	title := []string{string(bench.Scan), "midstates", "threads", "MH/s", "best", "spread", "scaling"}
 	b.aligned(rows, title, func(m *bench.Measurement) []string {
 		return []string{m.Kernel, fmt.Sprint(m.Midstates), fmt.Sprint(m.Threads), megahashes(m.Median), megahashes(m.Best), percent(&m.Spread), ratio(m.Scaling)}
 	})
@@ -119,7 +119,7 @@ func (b *benchPrinter) aligned(rows []*bench.Measurement, title []string, cells 
 	}
 }
 
-// against says what the comparison lacks.
+// against says what the comparison lacks. A task that was not measured at all was not asked for.
 func (b *benchPrinter) against() {
 	a := b.results.Summary.Against
 	if a == nil {
@@ -130,7 +130,9 @@ func (b *benchPrinter) against() {
 		b.con.Print("the earlier run was on another machine: %s", oneLine(a.Machine.String()))
 	}
 	for _, k := range a.Missing {
-		b.con.Print("only in the earlier run: %s", k)
+		if one, _ := b.rows(k.Task); len(one) > 0 {
+			b.con.Print("only in the earlier run: %s", k)
+		}
 	}
 }
 
