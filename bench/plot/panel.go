@@ -108,9 +108,14 @@ func bars(title string, ms []bench.Measurement, series func(*bench.Measurement) 
 		most = max(most, countOf(ms, k))
 	}
 	each := group / float64(most)
+	highest := 0.0
+	for i := range ms {
+		highest = max(highest, ms[i].Median, limitOf(&ms[i]))
+	}
+	p.Y.Min, p.Y.Max = 0, 1.2*highest
+	text := 0.05 * p.Y.Max // the height of a label, about
 	legend := map[string]plot.Thumbnailer{}
 	var bound *plotter.Line
-	highest := 0.0
 	for i := range ms {
 		m := &ms[i]
 		s := slices.Index(names, series(m))
@@ -129,10 +134,11 @@ func bars(title string, ms []bench.Measurement, series func(*bench.Measurement) 
 		if legend[names[s]] == nil {
 			legend[names[s]] = bar
 		}
-		top := m.Median
-		if m.BoundFraction != nil && *m.BoundFraction > 0 {
-			limit := m.Median / *m.BoundFraction
-			top = max(top, limit)
+		under := m.Median // the label
+		if limit := limitOf(m); limit > 0 {
+			if limit > under && limit < under+text {
+				under = limit // not through the line
+			}
 			bound, err = plotter.NewLine(plotter.XYs{{X: left, Y: limit}, {X: right, Y: limit}})
 			if err != nil {
 				return nil, err
@@ -140,8 +146,7 @@ func bars(title string, ms []bench.Measurement, series func(*bench.Measurement) 
 			bound.Color, bound.Width = boundColour, vg.Points(1.5)
 			p.Add(bound)
 		}
-		highest = max(highest, top)
-		label, err := plotter.NewLabels(plotter.XYLabels{XYs: plotter.XYs{{X: at, Y: top}}, Labels: []string{short(m.Median)}})
+		label, err := plotter.NewLabels(plotter.XYLabels{XYs: plotter.XYs{{X: at, Y: under}}, Labels: []string{short(m.Median)}})
 		if err != nil {
 			return nil, err
 		}
@@ -156,8 +161,15 @@ func bars(title string, ms []bench.Measurement, series func(*bench.Measurement) 
 	if bound != nil {
 		p.Legend.Add("what the processor's units allow", bound)
 	}
-	p.Y.Min, p.Y.Max = 0, 1.2*highest
 	return p, nil
+}
+
+// limitOf returns the rate that the processor's units allow, 0 if that is not known.
+func limitOf(m *bench.Measurement) float64 {
+	if m.BoundFraction == nil || *m.BoundFraction <= 0 {
+		return 0
+	}
+	return m.Median / *m.BoundFraction
 }
 
 // colourOf returns the colour of the i-th series: others' code is grey, ours goes from light to dark.
@@ -188,20 +200,19 @@ func curve(ms []bench.Measurement) (*plot.Plot, error) {
 	p.X.Label.Text = "threads"
 	points, ideal := plotter.XYs{}, plotter.XYs{{X: 0, Y: 0}}
 	labels := []string{}
+	one := 0.0 // the rate of a thread
 	for _, m := range ms {
 		x := float64(m.Threads)
-		points = append(points, plotter.XY{X: x, Y: m.Median})
 		label := short(m.Median)
 		if m.Scaling != nil && *m.Scaling > 0 {
-			one := m.Median / (x * *m.Scaling)
-			if len(points) == 1 {
-				points = append(plotter.XYs{{X: 1, Y: one}}, points...)
-				labels = append(labels, short(one))
+			if one == 0 {
+				one = m.Median / (x * *m.Scaling)
+				points, labels = append(points, plotter.XY{X: 1, Y: one}), append(labels, short(one))
 			}
 			ideal = append(ideal, plotter.XY{X: x, Y: x * one})
 			label += fmt.Sprintf(" (%.0f %%)", 100**m.Scaling)
 		}
-		labels = append(labels, label)
+		points, labels = append(points, plotter.XY{X: x, Y: m.Median}), append(labels, label)
 	}
 	dashed, err := plotter.NewLine(ideal)
 	if err != nil {
