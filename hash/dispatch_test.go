@@ -82,13 +82,13 @@ func TestScanWithoutGeneric(t *testing.T) {
 			s.Reset(mids, tail)
 			s.generic = generic{}
 		}
-		require.NoError(t, testSearch(spoilt, s.Scan))
+		require.NoError(t, testSearch(spoilt, s.Scan, testShifts))
 	})
 	s := newScanner(Generic)
 	require.Error(t, testSearch(func(mids []Midstate, tail *Tail) {
 		s.Reset(mids, tail)
 		s.generic = generic{}
-	}, s.Scan), "the generic kernel does need it")
+	}, s.Scan, nil), "the generic kernel does need it")
 }
 
 // The messages of a batch are read by its kernel.

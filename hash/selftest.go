@@ -82,7 +82,11 @@ func knownVersion(m int) [HeaderSize]byte {
 // selfTest returns what is wrong with the answers of kernel k, which this machine must be able to run.
 func selfTest(k Kernel) error {
 	s := newScanner(k)
-	if err := testSearch(s.Reset, s.Scan); err != nil {
+	shifts := testShifts
+	if k == Generic {
+		shifts = nil // it has no lanes
+	}
+	if err := testSearch(s.Reset, s.Scan, shifts); err != nil {
 		return err
 	}
 	return testBatches(
@@ -96,41 +100,61 @@ func selfTest(k Kernel) error {
 // word has an even chance to show with each of the first.
 var testMasks = []uint32{1 << 0, 1 << 7, 1 << 10, 1 << 13, 1 << 17, 1 << 20, 1 << 27, 1 << 31, 0x000080ff, ^uint32(0)}
 
+// testShifts are how many nonces the known search begins earlier, to have the known words in vectors that are computed side
+// by side with the first ones, but by instructions of their own: one more for each sixteen nonces.
+var testShifts = []uint32{16, 32, 48}
+
 // testSearch does the known search with each number of midstates that lanes are laid out for, each lane of two vectors being
-// one of the known words, and says which answer is wrong.
+// one of the known words, and again with shifts, and says which answer is wrong.
 func testSearch(
 	reset func([]Midstate, *Tail),
 	scan func([]Candidate, uint32, uint32, uint64) ([]Candidate, uint64),
+	shifts []uint32,
 ) error {
 	mids := make([]Midstate, MaxMidstates)
 	for m := range mids {
 		h := knownVersion(m)
 		mids[m] = NewMidstate((*[64]byte)(h[:]))
 	}
-	found := make([]Candidate, 0, 64)
+	found := make([]Candidate, 0, 64*MaxMidstates) // room for all
 	for k := 1; k <= MaxMidstates; k *= 2 {
-		columns := len(knownWords[k-1])
 		reset(mids[:k], (*Tail)(knownHeader[64:76]))
 		for _, mask := range testMasks {
-			out, tried := scan(found[:0], mask, knownFirst, uint64(columns))
-			if tried != uint64(columns) {
-				return fmt.Errorf("search of %d midstates with mask %08x: %d of %d nonces tried", k, mask, tried, columns)
+			out, tried := scan(found, mask, knownFirst, uint64(len(knownWords[k-1])))
+			if err := checkKnown(out, tried, k, mask, 0); err != nil {
+				return fmt.Errorf("search of %d midstates with mask %08x: %w", k, mask, err)
 			}
-			var hits [MaxMidstates]uint32 // by midstate, bit n for the nonce knownFirst+n
-			for _, c := range out {
-				if c.Midstate < 0 || c.Midstate >= k || c.Nonce-knownFirst >= uint32(columns) {
-					return fmt.Errorf("search of %d midstates with mask %08x: nonce %08x with midstate %d was not to be tried",
-						k, mask, c.Nonce, c.Midstate)
-				}
-				hits[c.Midstate] |= 1 << (c.Nonce - knownFirst)
+		}
+		for _, shift := range shifts {
+			const mask = 1 << 20
+			out, tried := scan(found, mask, knownFirst-shift, uint64(shift)+uint64(len(knownWords[k-1])))
+			if err := checkKnown(out, tried, k, mask, shift); err != nil {
+				return fmt.Errorf("search of %d midstates with mask %08x from %d nonces before: %w", k, mask, shift, err)
 			}
-			for m, row := range knownWords[:k] {
-				for n, word := range row[:columns] {
-					if got, want := hits[m]>>n&1 != 0, word&mask == 0; got != want {
-						return fmt.Errorf("search of %d midstates with mask %08x: nonce %08x with midstate %d: found is %t, must be %t",
-							k, mask, knownFirst+n, m, got, want)
-					}
-				}
+		}
+	}
+	return nil
+}
+
+// checkKnown returns what is wrong with the answer to a search of k midstates that began shift nonces before the known ones.
+func checkKnown(out []Candidate, tried uint64, k int, mask, shift uint32) error {
+	columns := uint32(len(knownWords[k-1]))
+	if tried != uint64(shift+columns) {
+		return fmt.Errorf("%d of %d nonces tried", tried, shift+columns)
+	}
+	var hits [MaxMidstates]uint32 // by midstate, bit n for the nonce knownFirst+n
+	for _, c := range out {
+		if c.Midstate < 0 || c.Midstate >= k || c.Nonce-(knownFirst-shift) >= shift+columns {
+			return fmt.Errorf("nonce %08x with midstate %d was not to be tried", c.Nonce, c.Midstate)
+		}
+		if c.Nonce-knownFirst < columns {
+			hits[c.Midstate] |= 1 << (c.Nonce - knownFirst)
+		}
+	}
+	for m, row := range knownWords[:k] {
+		for n, word := range row[:columns] {
+			if got, want := hits[m]>>n&1 != 0, word&mask == 0; got != want {
+				return fmt.Errorf("nonce %08x with midstate %d: found is %t, must be %t", knownFirst+n, m, got, want)
 			}
 		}
 	}
