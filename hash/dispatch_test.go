@@ -91,6 +91,18 @@ func TestScanWithoutGeneric(t *testing.T) {
 	}, s.Scan, nil), "the generic kernel does need it")
 }
 
+// Room for more candidates than there are nonces is as good as room for all.
+func TestScanWithRoomForAll(t *testing.T) {
+	inAssembly(t, func(t *testing.T, k Kernel) {
+		s := newScanner(k)
+		s.Reset(make([]Midstate, 1), new(Tail))
+		dst := forbidden[Candidate](t, 1<<32)[:0]
+		out, tried := s.Scan(dst, ^uint32(0), 0, 20)
+		require.Empty(t, out)
+		require.EqualValues(t, 20, tried)
+	})
+}
+
 // The messages of a batch are read by its kernel.
 func TestKernelThatSums(t *testing.T) {
 	inAssembly(t, func(t *testing.T, k Kernel) {
