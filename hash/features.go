@@ -39,7 +39,7 @@ func (f features) runs(k Kernel) bool {
 func (f features) kernels() []Kernel {
 	order := []Kernel{Generic, ARM64, AVX2, SHANI, AVX512x2, AVX512}
 	if f.fourPorts {
-		order = []Kernel{Generic, ARM64, SHANI, AVX2, AVX512, AVX512x2}
+		order = []Kernel{Generic, ARM64, AVX2, SHANI, AVX512, AVX512x2}
 	}
 	usable := order[:0]
 	for _, k := range order {

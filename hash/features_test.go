@@ -32,11 +32,11 @@ func TestKernelsOfFeatures(t *testing.T) {
 		{features{fourPorts: true}, []Kernel{Generic}},
 		{features{fourPorts: true, sha: true}, []Kernel{Generic, SHANI}},
 		{features{fourPorts: true, avx2: true}, []Kernel{Generic, AVX2}},
-		{features{fourPorts: true, sha: true, avx2: true}, []Kernel{Generic, SHANI, AVX2}},
+		{features{fourPorts: true, sha: true, avx2: true}, []Kernel{Generic, AVX2, SHANI}},
 		{features{fourPorts: true, avx512: true}, []Kernel{Generic, AVX512, AVX512x2}},
 		{features{fourPorts: true, sha: true, avx512: true}, []Kernel{Generic, SHANI, AVX512, AVX512x2}},
 		{features{fourPorts: true, avx2: true, avx512: true}, []Kernel{Generic, AVX2, AVX512, AVX512x2}},
-		{features{fourPorts: true, sha: true, avx2: true, avx512: true}, []Kernel{Generic, SHANI, AVX2, AVX512, AVX512x2}},
+		{features{fourPorts: true, sha: true, avx2: true, avx512: true}, []Kernel{Generic, AVX2, SHANI, AVX512, AVX512x2}},
 	} {
 		require.Equal(t, test.want, test.has.kernels(), "%+v", test.has)
 		for k := range Kernel(255) {
