@@ -89,6 +89,32 @@ func TestAssemblyNeedsNothingElse(t *testing.T) {
 	}
 }
 
+// Go's own code uses SSE, which is slow on some processors after AVX until the upper halves of registers are cleared. No
+// result shows whether they are.
+func TestAssemblyClearsUpperHalves(t *testing.T) {
+	files, err := filepath.Glob("*_amd64.s")
+	require.NoError(t, err)
+	returns := regexp.MustCompile(`(\w+)\n\s*RET\n`)
+	seen := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, function := range strings.Split(string(text), "\nTEXT ·")[1:] {
+			name, _, _ := strings.Cut(function, "(SB)")
+			if !strings.Contains(name, "AVX") || strings.HasSuffix(name, "<>") { // a subroutine, which Go does not call
+				continue
+			}
+			found := returns.FindAllStringSubmatch(function, -1)
+			require.NotEmpty(t, found, "%s: %s", file, name)
+			for _, r := range found {
+				require.Equal(t, "VZEROUPPER", r[1], "%s: before %s returns", file, name)
+			}
+			seen++
+		}
+	}
+	require.GreaterOrEqual(t, seen, 12, "searches, headers, pairs and suffixes of three kernels")
+}
+
 func TestKernelsDoNotAllocate(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(10, func() { Auto.mustCheck() }))
 	require.Zero(t, testing.AllocsPerRun(10, func() { Generic.mustCheck() }))
