@@ -68,17 +68,18 @@ func (s *laneSearch) reset(kernel Kernel, g *generic, midstates, lanes int) {
 	}
 }
 
-// scanAVX2 computes blocks of sixteen nonces, from s.words.first on. It works like scanGeneric.
+// scanAVX2 sets the words of hits for blocks of sixteen nonces, one block at least, from s.words.first on, which it moves
+// behind them. It works like scanGeneric.
 //
 //go:noescape
 func scanAVX2(hits *hitWords, s *laneSearch, blocks int)
 
-// scanAVX512 computes blocks of sixteen nonces, from s.words.first on. It works like scanGeneric.
+// scanAVX512 does the same as scanAVX2 for blocks of sixteen nonces. It works like scanGeneric.
 //
 //go:noescape
 func scanAVX512(hits *hitWords, s *laneSearch, blocks int)
 
-// scanAVX512x2 computes blocks of sixty-four nonces, from s.words.first on. It works like scanGeneric.
+// scanAVX512x2 does the same as scanAVX2 for blocks of sixty-four nonces. It works like scanGeneric.
 //
 //go:noescape
 func scanAVX512x2(hits *hitWords, s *laneSearch, blocks int)
