@@ -156,6 +156,7 @@ func printed(path string) error {
 	}
 	var out bytes.Buffer
 	lines := strings.Split(string(b), "\n")
+	lines[0] = strings.Replace(lines[0], "go run main.go", "go run -C _asm .", 1) // avo cannot know
 	for i := 0; i < len(lines); i++ {
 		text, ok := strings.CutPrefix(strings.TrimSpace(lines[i]), "// "+trailing)
 		if !ok {

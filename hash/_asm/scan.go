@@ -265,11 +265,21 @@ func (k kernel) write() *tally {
 	Load(Param("s"), RSI)
 	Load(Param("blocks"), RCX)
 	LEAQ(NewDataAddr(Symbol{Name: constants.symbol, Static: true}, 0), R8)
-	Comment("R12: bytes of a row that a vector uses. RDX: vectors of a table.")
+	Comment(
+		fmt.Sprintf("SI: the laneSearch: tables at 0, state %d, early %d, midstate %d, message %d, scratch %d, words %d.",
+			stateOffset, earlyOffset, midstateOffset, messageOffset, scratchOffset, wordsOffset),
+		fmt.Sprintf("R8: constants of %d bytes each, K first, then others in the order of their first use.", constants.width),
+		"BX: the column of the tables at which a vector's nonces begin. DI: its hits. CX: blocks left. R9: vectors left.",
+		"R12: bytes of a row that a vector uses, 4 for each of its nonces. DX: vectors of a table.",
+		"A comment behind an instruction says which stream, hash and round or word it is for, and which formula: of a sum, in",
+		"brackets, the term that it adds. A copy or a load has the comment of the operation that needs it. VPTERNLOGD overwrites",
+		"an argument that is needed no more: its truth table is that of the function with arguments in another order.",
+	)
 	MOVL(place(word(wordNonces)), R12L)
 	SHLQ(U8(2), R12)
 	MOVL(place(word(wordVectors)), EDX)
 
+	Comment("A block of nonces: the tables.")
 	Label("block")
 	MOVQ(RSI, RBX)
 	if k.first > 1 {
@@ -299,6 +309,7 @@ func (k kernel) write() *tally {
 	Label("vector")
 	for nonces := 1; nonces <= k.bytes/4; nonces *= 2 {
 		last := nonces == k.bytes/4
+		Comment(fmt.Sprintf("The first hash, for vectors of %d nonces.", nonces))
 		Label(fmt.Sprintf("nonces%d", nonces))
 		if !last {
 			CMPQ(R12, U8(4*nonces))
@@ -314,6 +325,7 @@ func (k kernel) write() *tally {
 		}
 	}
 
+	Comment("The second hash.")
 	Label("second")
 	if k.loops {
 		k.secondLoop(constants)
@@ -417,7 +429,7 @@ func (k kernel) firstLoop(constants *constants, nonces int) {
 	name := firstName(nonces)
 	k.assemble(p, name, 1)
 
-	Comment("R14: the table's column, four rows on at each turn.")
+	Comment("Rounds 4n to 4n+3, n from 1 to 15. R14: the table's column, four rows on at each turn.")
 	LEAQ(Mem{Base: RBX, Disp: turn * rowBytes}, R14)
 	MOVQ(U32(60/turn), R10)
 	loop(name)
@@ -442,9 +454,10 @@ var inRegisters = []int{0, 1, 4, 5}
 // take is the states as the turn before left them.
 func (k kernel) take(p *program, ss []stream) {
 	for s := range ss {
+		p.at("stream %d, kept", s)
 		for i := range 8 {
 			if r := slices.Index(inRegisters, i); r >= 0 {
-				ss[s].s[i] = p.input(4*s + r)
+				ss[s].s[i] = p.input(4*s+r, variable(i))
 			} else {
 				ss[s].s[i] = p.load(k.kept(s, i))
 			}
@@ -460,7 +473,7 @@ func (k kernel) keep(p *program, ss []stream) {
 				p.output(ss[s].s[i], 4*s+r)
 			} else {
 				p.at("stream %d, kept", s)
-				p.store(k.kept(s, i), ss[s].s[i], string("abcdefgh"[i]))
+				p.store(k.kept(s, i), ss[s].s[i], variable(i))
 			}
 		}
 	}
@@ -501,7 +514,7 @@ func (k kernel) secondLoop(constants *constants) {
 	for i := range from {
 		if i%3 == 0 && i/3 < ahead {
 			for s := range ss {
-				k.extendKept(p, &ss[s], s, "half", 16+i/3, "")
+				k.extendKept(p, &ss[s], s, "half", 16+i/3, fmt.Sprint(16+i/3))
 			}
 		}
 		rounds(p, ss, i, i+1)
@@ -509,7 +522,7 @@ func (k kernel) secondLoop(constants *constants) {
 	p.outputStates(ss)
 	k.assemble(p, "second", groups)
 
-	Comment("R14: the messages, R15: K, both four rounds on at each turn.")
+	Comment("Rounds 4n to 4n+3, n from 4 to 13. R14: the messages, R15: K, both four rounds on at each turn.")
 	MOVQ(R13, R14)
 	LEAQ(NewDataAddr(Symbol{Name: constants.symbol, Static: true}, constants.at(k256[from]).disp), R15)
 	MOVQ(U32((to-from)/turn), R10)
@@ -523,10 +536,10 @@ func (k kernel) secondLoop(constants *constants) {
 	}
 	for i := from; i < from+turn; i++ {
 		for s := range ss {
-			k.extendKept(p, &ss[s], s, "turn", i+ahead, "4n+")
+			k.extendKept(p, &ss[s], s, "turn", i+ahead, fmt.Sprintf("4n+%d", i-from+ahead))
 		}
 		for s := range ss {
-			p.at("stream %d, second hash, round 4n+%d", s, i)
+			p.at("stream %d, second hash, round 4n+%d", s, i-from)
 			p.round(&ss[s].s, false, ss[s].s[7], p.load(memory{base: "k", disp: constants.width * (i - from), group: constants.width}), ss[s].w[i])
 		}
 	}
@@ -566,7 +579,7 @@ func (k kernel) secondLoop(constants *constants) {
 
 // extendKept makes word i of the second hash's schedule, called by that name, and keeps it in memory.
 func (k kernel) extendKept(p *program, st *stream, s int, base string, i int, name string) {
-	p.at("stream %d, second hash, W(%s%d)", s, name, i)
+	p.at("stream %d, second hash, W[%s]", s, name)
 	p.extend(&st.w, i)
 	p.store(k.message(base, s, i), st.w[i], "kept")
 }

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // A program is straight-line vector code before it has registers: values in the order in which the formulas name them,
 // every value made once. [program.schedule] may change their order and [program.assemble] gives them registers.
@@ -61,6 +64,7 @@ type value struct {
 	mem      memory // opLeaf, opStore, opTest
 	result   int    // opTest: which of the answers it is
 	note     string
+	term     string // what an addition of it is said to add, in its comment
 }
 
 // memory is a place: base names a register and group is how many bytes there fill the vector by repetition.
@@ -84,6 +88,8 @@ func (p *program) make(v value, note string) *value {
 	v.note = p.where
 	if note != "" {
 		v.note += ": " + note
+		term, _, _ := strings.Cut(note, " (")
+		v.term = " (" + term + ")"
 	}
 	key := ""
 	if v.op != opStore && v.op != opTest {
@@ -113,8 +119,8 @@ func (p *program) make(v value, note string) *value {
 func (p *program) load(m memory) *value { return p.make(value{op: opLeaf, mem: m}, "") }
 
 // input is the value in register reg when the program begins.
-func (p *program) input(reg int) *value {
-	v := p.make(value{op: opInput, imm: reg}, "")
+func (p *program) input(reg int, note string) *value {
+	v := p.make(value{op: opInput, imm: reg}, note)
 	p.inputs[v] = reg
 	return v
 }
@@ -162,10 +168,10 @@ func (p *program) sum(note string, terms ...*value) *value {
 		return p.splat(c)
 	}
 	if c != 0 {
-		out = p.make(value{op: opAdd, args: []*value{out, p.splat(c)}}, note)
+		out = p.make(value{op: opAdd, args: []*value{out, p.splat(c)}}, note+" (a constant)")
 	}
 	for _, t := range rest {
-		out = p.make(value{op: opAdd, args: []*value{out, t}}, note)
+		out = p.make(value{op: opAdd, args: []*value{out, t}}, note+t.term)
 	}
 	return out
 }
@@ -274,8 +280,9 @@ func (p *program) xorOf(x, y *value, note string) *value {
 // inputStates is the states that the program before left with outputStates: in the registers from 0 on.
 func (p *program) inputStates(ss []stream) {
 	for s := range ss {
+		p.at("stream %d", s)
 		for i := range 8 {
-			ss[s].s[i] = p.input(8*s + i)
+			ss[s].s[i] = p.input(8*s+i, variable(i))
 		}
 	}
 }
@@ -287,6 +294,9 @@ func (p *program) outputStates(ss []stream) {
 		}
 	}
 }
+
+// variable is the name of word i of a state.
+func variable(i int) string { return string("abcdefgh"[i]) }
 
 // round is one round of SHA-256 (FIPS 180-4, section 6.2.2):
 //
