@@ -10,13 +10,13 @@ const PairSize = 64
 // kernel this machine can run, and panics otherwise. It does not allocate and is safe for concurrent use, but dst and src
 // must not overlap.
 func SumHeaders(k Kernel, dst [][32]byte, src [][HeaderSize]byte) {
-	sumHeaders(k.mustCheck(), dst[:len(src)], src)
+	sumHeaders(k.mustCheck(), dst[:len(src):len(dst)], src) // what dst could still grow by does not count
 }
 
 // SumPairs writes the SHA-256d of each 64-byte message of src into the same place of dst, in internal byte order, under
 // the same terms as [SumHeaders].
 func SumPairs(k Kernel, dst [][32]byte, src [][PairSize]byte) {
-	sumPairs(k.mustCheck(), dst[:len(src)], src)
+	sumPairs(k.mustCheck(), dst[:len(src):len(dst)], src)
 }
 
 // SumSuffixes writes into every place i of dst the SHA-256d, in internal byte order, of the message that begins with prefix
