@@ -11,7 +11,8 @@ type Operations struct {
 }
 
 // ScanOperations returns the operations of a search of kernel k with so many midstates. ok is false if they are not known:
-// kernels that no generator wrote are not counted. It is safe for concurrent use, as are the other two.
+// those of Generic and ARM64 are not counted, and the number of midstates must be a power of two. It is safe for concurrent
+// use, as are the other two.
 func ScanOperations(k Kernel, midstates int) (ops Operations, ok bool) {
 	ops = scanOperations[k][midstates]
 	return ops, ops.Hashes > 0
