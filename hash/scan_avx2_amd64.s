@@ -16,8 +16,8 @@ TEXT ·scanAVX2(SB), NOSPLIT, $0-24
 	// R8: constants of 32 bytes each, K first, then others in the order of their first use.
 	// BX: the column of the tables at which a vector's nonces begin. DI: its hits. CX: blocks left. R9: vectors left.
 	// R12: bytes of a row that a vector uses, 4 for each of its nonces. DX: vectors of a table.
-	// A comment behind an instruction says which stream, hash and round or word it is for, and which formula: of a sum, in
-	// brackets, the term that it adds. A copy or a load has the comment of the operation that needs it. VPTERNLOGD overwrites
+	// A comment behind an instruction says which stream, hash and round or word it is for, and which formula: of a sum of many
+	// terms, in brackets, the one that it adds. A copy or a load has the comment of the operation that needs it. VPTERNLOGD overwrites
 	// an argument that is needed no more: its truth table is that of the function with arguments in another order.
 	MOVL 37336(SI), R12
 	SHLQ $0x02, R12
@@ -47,12 +47,12 @@ block:
 	VPXOR Y11, Y12, Y13                                  // table, W18: σ0(W3)
 	VPXOR Y14, Y10, Y14                                  // table, W18: σ0(W3)
 	VPXOR Y14, Y13, Y14                                  // table, W18: σ0(W3)
-	VPBROADCASTD 37320(SI), Y13                          // table, W18: c18 + σ0(W3) (σ0(W3))
-	VPADDD Y14, Y13, Y14                                 // table, W18: c18 + σ0(W3) (σ0(W3))
+	VPBROADCASTD 37320(SI), Y13                          // table, W18: c18 + σ0(W3)
+	VPADDD Y14, Y13, Y14                                 // table, W18: c18 + σ0(W3)
 	VPADDD 576(R8), Y14, Y13                             // table, W18: K18 + W18 (a constant)
 	VMOVDQU Y13, 1152(BX)                                // table, W18: K18 + W18
-	VPBROADCASTD 37324(SI), Y13                          // table, W19: c19 + W3 (W3: the nonce, bytes swapped)
-	VPADDD Y15, Y13, Y15                                 // table, W19: c19 + W3 (W3: the nonce, bytes swapped)
+	VPBROADCASTD 37324(SI), Y13                          // table, W19: c19 + W3
+	VPADDD Y15, Y13, Y15                                 // table, W19: c19 + W3
 	VPADDD 608(R8), Y15, Y13                             // table, W19: K19 + W19 (a constant)
 	VMOVDQU Y13, 1216(BX)                                // table, W19: K19 + W19
 	VPSRLD $0x11, Y14, Y13                               // table, W20: σ1(W[i-2]), >>> 17
@@ -1019,12 +1019,12 @@ block:
 	VPXOR Y11, Y12, Y13                                  // table, W18: σ0(W3)
 	VPXOR Y14, Y10, Y14                                  // table, W18: σ0(W3)
 	VPXOR Y14, Y13, Y14                                  // table, W18: σ0(W3)
-	VPBROADCASTD 37320(SI), Y13                          // table, W18: c18 + σ0(W3) (σ0(W3))
-	VPADDD Y14, Y13, Y14                                 // table, W18: c18 + σ0(W3) (σ0(W3))
+	VPBROADCASTD 37320(SI), Y13                          // table, W18: c18 + σ0(W3)
+	VPADDD Y14, Y13, Y14                                 // table, W18: c18 + σ0(W3)
 	VPADDD 576(R8), Y14, Y13                             // table, W18: K18 + W18 (a constant)
 	VMOVDQU Y13, 1184(BX)                                // table, W18: K18 + W18
-	VPBROADCASTD 37324(SI), Y13                          // table, W19: c19 + W3 (W3: the nonce, bytes swapped)
-	VPADDD Y15, Y13, Y15                                 // table, W19: c19 + W3 (W3: the nonce, bytes swapped)
+	VPBROADCASTD 37324(SI), Y13                          // table, W19: c19 + W3
+	VPADDD Y15, Y13, Y15                                 // table, W19: c19 + W3
 	VPADDD 608(R8), Y15, Y13                             // table, W19: K19 + W19 (a constant)
 	VMOVDQU Y13, 1248(BX)                                // table, W19: K19 + W19
 	VPSRLD $0x11, Y14, Y13                               // table, W20: σ1(W[i-2]), >>> 17
@@ -2037,8 +2037,8 @@ first1:
 	VPXOR Y5, Y6, Y8                                     // stream 0, first hash, round 4n+0: Σ0(a)
 	VPXOR Y9, Y10, Y10                                   // stream 0, first hash, round 4n+0: Σ0(a)
 	VPXOR Y10, Y8, Y10                                   // stream 0, first hash, round 4n+0: Σ0(a)
-	VPADDD Y10, Y12, Y12                                 // stream 0, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
-	VPADDD Y12, Y14, Y14                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y10, Y12, Y12                                 // stream 0, first hash, round 4n+0: Σ0 + Maj
+	VPADDD Y12, Y14, Y14                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj
 	VPXOR Y3, Y2, Y12                                    // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPAND Y13, Y12, Y12                                  // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPXOR Y3, Y12, Y12                                   // stream 0, first hash, round 4n+1: Ch(e, f, g)
@@ -2072,8 +2072,8 @@ first1:
 	VPXOR Y4, Y5, Y7                                     // stream 0, first hash, round 4n+1: Σ0(a)
 	VPXOR Y8, Y9, Y9                                     // stream 0, first hash, round 4n+1: Σ0(a)
 	VPXOR Y9, Y7, Y9                                     // stream 0, first hash, round 4n+1: Σ0(a)
-	VPADDD Y9, Y11, Y11                                  // stream 0, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
-	VPADDD Y11, Y15, Y15                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y9, Y11, Y11                                  // stream 0, first hash, round 4n+1: Σ0 + Maj
+	VPADDD Y11, Y15, Y15                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj
 	VPXOR Y2, Y13, Y11                                   // stream 0, first hash, round 4n+2: Ch(e, f, g)
 	VPAND Y12, Y11, Y11                                  // stream 0, first hash, round 4n+2: Ch(e, f, g)
 	VPXOR Y2, Y11, Y11                                   // stream 0, first hash, round 4n+2: Ch(e, f, g)
@@ -2092,7 +2092,7 @@ first1:
 	VPADDD Y8, Y3, Y8                                    // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VPADDD Y11, Y8, Y11                                  // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y9, Y11, Y11                                  // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y1, Y11, Y3                                   // stream 0, first hash, round 4n+2: new e = d + t (b)
+	VPADDD Y1, Y11, Y3                                   // stream 0, first hash, round 4n+2: new e = d + t
 	VPXOR Y14, Y15, Y9                                   // stream 0, first hash, round 4n+2: Maj(a, b, c)
 	VPAND Y10, Y9, Y10                                   // stream 0, first hash, round 4n+2: Maj(a, b, c)
 	VPXOR Y14, Y10, Y10                                  // stream 0, first hash, round 4n+2: Maj(a, b, c)
@@ -2107,8 +2107,8 @@ first1:
 	VPXOR Y1, Y4, Y6                                     // stream 0, first hash, round 4n+2: Σ0(a)
 	VPXOR Y7, Y8, Y8                                     // stream 0, first hash, round 4n+2: Σ0(a)
 	VPXOR Y8, Y6, Y8                                     // stream 0, first hash, round 4n+2: Σ0(a)
-	VPADDD Y8, Y10, Y10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
-	VPADDD Y10, Y11, Y1                                  // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y8, Y10, Y10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj
+	VPADDD Y10, Y11, Y1                                  // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VPXOR Y13, Y12, Y11                                  // stream 0, first hash, round 4n+3: Ch(e, f, g)
 	VPAND Y3, Y11, Y11                                   // stream 0, first hash, round 4n+3: Ch(e, f, g)
 	VPXOR Y13, Y11, Y11                                  // stream 0, first hash, round 4n+3: Ch(e, f, g)
@@ -2127,7 +2127,7 @@ first1:
 	VPADDD Y8, Y2, Y8                                    // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPADDD Y11, Y8, Y11                                  // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y10, Y11, Y11                                 // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y0, Y11, Y2                                   // stream 0, first hash, round 4n+3: new e = d + t (a)
+	VPADDD Y0, Y11, Y2                                   // stream 0, first hash, round 4n+3: new e = d + t
 	VPXOR Y15, Y1, Y10                                   // stream 0, first hash, round 4n+3: Maj(a, b, c)
 	VPAND Y9, Y10, Y10                                   // stream 0, first hash, round 4n+3: Maj(a, b, c)
 	VPXOR Y15, Y10, Y10                                  // stream 0, first hash, round 4n+3: Maj(a, b, c)
@@ -2142,8 +2142,8 @@ first1:
 	VPXOR Y4, Y5, Y7                                     // stream 0, first hash, round 4n+3: Σ0(a)
 	VPXOR Y8, Y9, Y9                                     // stream 0, first hash, round 4n+3: Σ0(a)
 	VPXOR Y9, Y7, Y9                                     // stream 0, first hash, round 4n+3: Σ0(a)
-	VPADDD Y9, Y10, Y10                                  // stream 0, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
-	VPADDD Y10, Y11, Y0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y9, Y10, Y10                                  // stream 0, first hash, round 4n+3: Σ0 + Maj
+	VPADDD Y10, Y11, Y0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj
 	VMOVDQU Y15, 33344(SI)                               // stream 0, kept: c
 	VMOVDQU Y14, 33408(SI)                               // stream 0, kept: d
 	VMOVDQU Y12, 33600(SI)                               // stream 0, kept: g
@@ -2212,8 +2212,8 @@ first2:
 	VPXOR Y5, Y6, Y8                                     // stream 0, first hash, round 4n+0: Σ0(a)
 	VPXOR Y9, Y10, Y10                                   // stream 0, first hash, round 4n+0: Σ0(a)
 	VPXOR Y10, Y8, Y10                                   // stream 0, first hash, round 4n+0: Σ0(a)
-	VPADDD Y10, Y12, Y12                                 // stream 0, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
-	VPADDD Y12, Y14, Y14                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y10, Y12, Y12                                 // stream 0, first hash, round 4n+0: Σ0 + Maj
+	VPADDD Y12, Y14, Y14                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj
 	VPXOR Y3, Y2, Y12                                    // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPAND Y13, Y12, Y12                                  // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPXOR Y3, Y12, Y12                                   // stream 0, first hash, round 4n+1: Ch(e, f, g)
@@ -2247,8 +2247,8 @@ first2:
 	VPXOR Y4, Y5, Y7                                     // stream 0, first hash, round 4n+1: Σ0(a)
 	VPXOR Y8, Y9, Y9                                     // stream 0, first hash, round 4n+1: Σ0(a)
 	VPXOR Y9, Y7, Y9                                     // stream 0, first hash, round 4n+1: Σ0(a)
-	VPADDD Y9, Y11, Y11                                  // stream 0, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
-	VPADDD Y11, Y15, Y15                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y9, Y11, Y11                                  // stream 0, first hash, round 4n+1: Σ0 + Maj
+	VPADDD Y11, Y15, Y15                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj
 	VPXOR Y2, Y13, Y11                                   // stream 0, first hash, round 4n+2: Ch(e, f, g)
 	VPAND Y12, Y11, Y11                                  // stream 0, first hash, round 4n+2: Ch(e, f, g)
 	VPXOR Y2, Y11, Y11                                   // stream 0, first hash, round 4n+2: Ch(e, f, g)
@@ -2267,7 +2267,7 @@ first2:
 	VPADDD Y8, Y3, Y8                                    // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VPADDD Y11, Y8, Y11                                  // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y9, Y11, Y11                                  // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y1, Y11, Y3                                   // stream 0, first hash, round 4n+2: new e = d + t (b)
+	VPADDD Y1, Y11, Y3                                   // stream 0, first hash, round 4n+2: new e = d + t
 	VPXOR Y14, Y15, Y9                                   // stream 0, first hash, round 4n+2: Maj(a, b, c)
 	VPAND Y10, Y9, Y10                                   // stream 0, first hash, round 4n+2: Maj(a, b, c)
 	VPXOR Y14, Y10, Y10                                  // stream 0, first hash, round 4n+2: Maj(a, b, c)
@@ -2282,8 +2282,8 @@ first2:
 	VPXOR Y1, Y4, Y6                                     // stream 0, first hash, round 4n+2: Σ0(a)
 	VPXOR Y7, Y8, Y8                                     // stream 0, first hash, round 4n+2: Σ0(a)
 	VPXOR Y8, Y6, Y8                                     // stream 0, first hash, round 4n+2: Σ0(a)
-	VPADDD Y8, Y10, Y10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
-	VPADDD Y10, Y11, Y1                                  // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y8, Y10, Y10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj
+	VPADDD Y10, Y11, Y1                                  // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VPXOR Y13, Y12, Y11                                  // stream 0, first hash, round 4n+3: Ch(e, f, g)
 	VPAND Y3, Y11, Y11                                   // stream 0, first hash, round 4n+3: Ch(e, f, g)
 	VPXOR Y13, Y11, Y11                                  // stream 0, first hash, round 4n+3: Ch(e, f, g)
@@ -2302,7 +2302,7 @@ first2:
 	VPADDD Y8, Y2, Y8                                    // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPADDD Y11, Y8, Y11                                  // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y10, Y11, Y11                                 // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y0, Y11, Y2                                   // stream 0, first hash, round 4n+3: new e = d + t (a)
+	VPADDD Y0, Y11, Y2                                   // stream 0, first hash, round 4n+3: new e = d + t
 	VPXOR Y15, Y1, Y10                                   // stream 0, first hash, round 4n+3: Maj(a, b, c)
 	VPAND Y9, Y10, Y10                                   // stream 0, first hash, round 4n+3: Maj(a, b, c)
 	VPXOR Y15, Y10, Y10                                  // stream 0, first hash, round 4n+3: Maj(a, b, c)
@@ -2317,8 +2317,8 @@ first2:
 	VPXOR Y4, Y5, Y7                                     // stream 0, first hash, round 4n+3: Σ0(a)
 	VPXOR Y8, Y9, Y9                                     // stream 0, first hash, round 4n+3: Σ0(a)
 	VPXOR Y9, Y7, Y9                                     // stream 0, first hash, round 4n+3: Σ0(a)
-	VPADDD Y9, Y10, Y10                                  // stream 0, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
-	VPADDD Y10, Y11, Y0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y9, Y10, Y10                                  // stream 0, first hash, round 4n+3: Σ0 + Maj
+	VPADDD Y10, Y11, Y0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj
 	VMOVDQU Y15, 33344(SI)                               // stream 0, kept: c
 	VMOVDQU Y14, 33408(SI)                               // stream 0, kept: d
 	VMOVDQU Y12, 33600(SI)                               // stream 0, kept: g
@@ -2387,8 +2387,8 @@ first4:
 	VPXOR Y5, Y6, Y8                                     // stream 0, first hash, round 4n+0: Σ0(a)
 	VPXOR Y9, Y10, Y10                                   // stream 0, first hash, round 4n+0: Σ0(a)
 	VPXOR Y10, Y8, Y10                                   // stream 0, first hash, round 4n+0: Σ0(a)
-	VPADDD Y10, Y12, Y12                                 // stream 0, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
-	VPADDD Y12, Y14, Y14                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y10, Y12, Y12                                 // stream 0, first hash, round 4n+0: Σ0 + Maj
+	VPADDD Y12, Y14, Y14                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj
 	VPXOR Y3, Y2, Y12                                    // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPAND Y13, Y12, Y12                                  // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPXOR Y3, Y12, Y12                                   // stream 0, first hash, round 4n+1: Ch(e, f, g)
@@ -2422,8 +2422,8 @@ first4:
 	VPXOR Y4, Y5, Y7                                     // stream 0, first hash, round 4n+1: Σ0(a)
 	VPXOR Y8, Y9, Y9                                     // stream 0, first hash, round 4n+1: Σ0(a)
 	VPXOR Y9, Y7, Y9                                     // stream 0, first hash, round 4n+1: Σ0(a)
-	VPADDD Y9, Y11, Y11                                  // stream 0, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
-	VPADDD Y11, Y15, Y15                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y9, Y11, Y11                                  // stream 0, first hash, round 4n+1: Σ0 + Maj
+	VPADDD Y11, Y15, Y15                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj
 	VPXOR Y2, Y13, Y11                                   // stream 0, first hash, round 4n+2: Ch(e, f, g)
 	VPAND Y12, Y11, Y11                                  // stream 0, first hash, round 4n+2: Ch(e, f, g)
 	VPXOR Y2, Y11, Y11                                   // stream 0, first hash, round 4n+2: Ch(e, f, g)
@@ -2442,7 +2442,7 @@ first4:
 	VPADDD Y8, Y3, Y8                                    // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VPADDD Y11, Y8, Y11                                  // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y9, Y11, Y11                                  // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y1, Y11, Y3                                   // stream 0, first hash, round 4n+2: new e = d + t (b)
+	VPADDD Y1, Y11, Y3                                   // stream 0, first hash, round 4n+2: new e = d + t
 	VPXOR Y14, Y15, Y9                                   // stream 0, first hash, round 4n+2: Maj(a, b, c)
 	VPAND Y10, Y9, Y10                                   // stream 0, first hash, round 4n+2: Maj(a, b, c)
 	VPXOR Y14, Y10, Y10                                  // stream 0, first hash, round 4n+2: Maj(a, b, c)
@@ -2457,8 +2457,8 @@ first4:
 	VPXOR Y1, Y4, Y6                                     // stream 0, first hash, round 4n+2: Σ0(a)
 	VPXOR Y7, Y8, Y8                                     // stream 0, first hash, round 4n+2: Σ0(a)
 	VPXOR Y8, Y6, Y8                                     // stream 0, first hash, round 4n+2: Σ0(a)
-	VPADDD Y8, Y10, Y10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
-	VPADDD Y10, Y11, Y1                                  // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y8, Y10, Y10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj
+	VPADDD Y10, Y11, Y1                                  // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VPXOR Y13, Y12, Y11                                  // stream 0, first hash, round 4n+3: Ch(e, f, g)
 	VPAND Y3, Y11, Y11                                   // stream 0, first hash, round 4n+3: Ch(e, f, g)
 	VPXOR Y13, Y11, Y11                                  // stream 0, first hash, round 4n+3: Ch(e, f, g)
@@ -2477,7 +2477,7 @@ first4:
 	VPADDD Y8, Y2, Y8                                    // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPADDD Y11, Y8, Y11                                  // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y10, Y11, Y11                                 // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y0, Y11, Y2                                   // stream 0, first hash, round 4n+3: new e = d + t (a)
+	VPADDD Y0, Y11, Y2                                   // stream 0, first hash, round 4n+3: new e = d + t
 	VPXOR Y15, Y1, Y10                                   // stream 0, first hash, round 4n+3: Maj(a, b, c)
 	VPAND Y9, Y10, Y10                                   // stream 0, first hash, round 4n+3: Maj(a, b, c)
 	VPXOR Y15, Y10, Y10                                  // stream 0, first hash, round 4n+3: Maj(a, b, c)
@@ -2492,8 +2492,8 @@ first4:
 	VPXOR Y4, Y5, Y7                                     // stream 0, first hash, round 4n+3: Σ0(a)
 	VPXOR Y8, Y9, Y9                                     // stream 0, first hash, round 4n+3: Σ0(a)
 	VPXOR Y9, Y7, Y9                                     // stream 0, first hash, round 4n+3: Σ0(a)
-	VPADDD Y9, Y10, Y10                                  // stream 0, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
-	VPADDD Y10, Y11, Y0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y9, Y10, Y10                                  // stream 0, first hash, round 4n+3: Σ0 + Maj
+	VPADDD Y10, Y11, Y0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj
 	VMOVDQU Y15, 33344(SI)                               // stream 0, kept: c
 	VMOVDQU Y14, 33408(SI)                               // stream 0, kept: d
 	VMOVDQU Y12, 33600(SI)                               // stream 0, kept: g
@@ -2560,8 +2560,8 @@ first8:
 	VPXOR Y5, Y6, Y8                                     // stream 0, first hash, round 4n+0: Σ0(a)
 	VPXOR Y9, Y10, Y10                                   // stream 0, first hash, round 4n+0: Σ0(a)
 	VPXOR Y10, Y8, Y10                                   // stream 0, first hash, round 4n+0: Σ0(a)
-	VPADDD Y10, Y12, Y12                                 // stream 0, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
-	VPADDD Y12, Y14, Y14                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y10, Y12, Y12                                 // stream 0, first hash, round 4n+0: Σ0 + Maj
+	VPADDD Y12, Y14, Y14                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj
 	VPXOR Y3, Y2, Y12                                    // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPAND Y13, Y12, Y12                                  // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPXOR Y3, Y12, Y12                                   // stream 0, first hash, round 4n+1: Ch(e, f, g)
@@ -2594,8 +2594,8 @@ first8:
 	VPXOR Y4, Y5, Y7                                     // stream 0, first hash, round 4n+1: Σ0(a)
 	VPXOR Y8, Y9, Y9                                     // stream 0, first hash, round 4n+1: Σ0(a)
 	VPXOR Y9, Y7, Y9                                     // stream 0, first hash, round 4n+1: Σ0(a)
-	VPADDD Y9, Y11, Y11                                  // stream 0, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
-	VPADDD Y11, Y15, Y15                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y9, Y11, Y11                                  // stream 0, first hash, round 4n+1: Σ0 + Maj
+	VPADDD Y11, Y15, Y15                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj
 	VPXOR Y2, Y13, Y11                                   // stream 0, first hash, round 4n+2: Ch(e, f, g)
 	VPAND Y12, Y11, Y11                                  // stream 0, first hash, round 4n+2: Ch(e, f, g)
 	VPXOR Y2, Y11, Y11                                   // stream 0, first hash, round 4n+2: Ch(e, f, g)
@@ -2613,7 +2613,7 @@ first8:
 	VPADDD 128(R14), Y3, Y8                              // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VPADDD Y11, Y8, Y11                                  // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y9, Y11, Y11                                  // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y1, Y11, Y3                                   // stream 0, first hash, round 4n+2: new e = d + t (b)
+	VPADDD Y1, Y11, Y3                                   // stream 0, first hash, round 4n+2: new e = d + t
 	VPXOR Y14, Y15, Y9                                   // stream 0, first hash, round 4n+2: Maj(a, b, c)
 	VPAND Y10, Y9, Y10                                   // stream 0, first hash, round 4n+2: Maj(a, b, c)
 	VPXOR Y14, Y10, Y10                                  // stream 0, first hash, round 4n+2: Maj(a, b, c)
@@ -2628,8 +2628,8 @@ first8:
 	VPXOR Y1, Y4, Y6                                     // stream 0, first hash, round 4n+2: Σ0(a)
 	VPXOR Y7, Y8, Y8                                     // stream 0, first hash, round 4n+2: Σ0(a)
 	VPXOR Y8, Y6, Y8                                     // stream 0, first hash, round 4n+2: Σ0(a)
-	VPADDD Y8, Y10, Y10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
-	VPADDD Y10, Y11, Y1                                  // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y8, Y10, Y10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj
+	VPADDD Y10, Y11, Y1                                  // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VPXOR Y13, Y12, Y11                                  // stream 0, first hash, round 4n+3: Ch(e, f, g)
 	VPAND Y3, Y11, Y11                                   // stream 0, first hash, round 4n+3: Ch(e, f, g)
 	VPXOR Y13, Y11, Y11                                  // stream 0, first hash, round 4n+3: Ch(e, f, g)
@@ -2647,7 +2647,7 @@ first8:
 	VPADDD 192(R14), Y2, Y8                              // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPADDD Y11, Y8, Y11                                  // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y10, Y11, Y11                                 // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y0, Y11, Y2                                   // stream 0, first hash, round 4n+3: new e = d + t (a)
+	VPADDD Y0, Y11, Y2                                   // stream 0, first hash, round 4n+3: new e = d + t
 	VPXOR Y15, Y1, Y10                                   // stream 0, first hash, round 4n+3: Maj(a, b, c)
 	VPAND Y9, Y10, Y10                                   // stream 0, first hash, round 4n+3: Maj(a, b, c)
 	VPXOR Y15, Y10, Y10                                  // stream 0, first hash, round 4n+3: Maj(a, b, c)
@@ -2662,8 +2662,8 @@ first8:
 	VPXOR Y4, Y5, Y7                                     // stream 0, first hash, round 4n+3: Σ0(a)
 	VPXOR Y8, Y9, Y9                                     // stream 0, first hash, round 4n+3: Σ0(a)
 	VPXOR Y9, Y7, Y9                                     // stream 0, first hash, round 4n+3: Σ0(a)
-	VPADDD Y9, Y10, Y10                                  // stream 0, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
-	VPADDD Y10, Y11, Y0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y9, Y10, Y10                                  // stream 0, first hash, round 4n+3: Σ0 + Maj
+	VPADDD Y10, Y11, Y0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj
 	VMOVDQU Y15, 33344(SI)                               // stream 0, kept: c
 	VMOVDQU Y14, 33408(SI)                               // stream 0, kept: d
 	VMOVDQU Y12, 33600(SI)                               // stream 0, kept: g
@@ -2743,8 +2743,8 @@ second:
 	VPXOR Y1, Y2, Y4                                     // stream 0, second hash, round 1: Σ0(a)
 	VPXOR Y5, Y6, Y6                                     // stream 0, second hash, round 1: Σ0(a)
 	VPXOR Y6, Y4, Y6                                     // stream 0, second hash, round 1: Σ0(a)
-	VPADDD Y6, Y7, Y7                                    // stream 0, second hash, round 1: Σ0 + Maj (Σ0(a))
-	VPADDD Y7, Y11, Y11                                  // stream 0, second hash, round 1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y6, Y7, Y7                                    // stream 0, second hash, round 1: Σ0 + Maj
+	VPADDD Y7, Y11, Y11                                  // stream 0, second hash, round 1: new a = t + Σ0 + Maj
 	VMOVDQU 2272(R8), Y7                                 // stream 0, second hash, round 2: Ch(e, f, g)
 	VPXOR Y7, Y12, Y6                                    // stream 0, second hash, round 2: Ch(e, f, g)
 	VPAND Y10, Y6, Y6                                    // stream 0, second hash, round 2: Ch(e, f, g)
@@ -2780,8 +2780,8 @@ second:
 	VPXOR Y13, Y14, Y14                                  // stream 0, second hash, round 2: Σ0(a)
 	VPXOR Y2, Y3, Y13                                    // stream 0, second hash, round 2: Σ0(a)
 	VPXOR Y13, Y14, Y14                                  // stream 0, second hash, round 2: Σ0(a)
-	VPADDD Y14, Y8, Y14                                  // stream 0, second hash, round 2: Σ0 + Maj (Σ0(a))
-	VPADDD Y14, Y7, Y14                                  // stream 0, second hash, round 2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y14, Y8, Y14                                  // stream 0, second hash, round 2: Σ0 + Maj
+	VPADDD Y14, Y7, Y14                                  // stream 0, second hash, round 2: new a = t + Σ0 + Maj
 	VPSRLD $0x07, Y5, Y13                                // stream 0, second hash, W[17]: σ0(W[i-15]), >>> 7
 	VPSLLD $0x19, Y5, Y8                                 // stream 0, second hash, W[17]: σ0(W[i-15]), >>> 7
 	VPSRLD $0x12, Y5, Y7                                 // stream 0, second hash, W[17]: σ0(W[i-15]), >>> 18
@@ -2827,8 +2827,8 @@ second:
 	VPXOR Y5, Y15, Y15                                   // stream 0, second hash, round 3: Σ0(a)
 	VPXOR Y2, Y3, Y5                                     // stream 0, second hash, round 3: Σ0(a)
 	VPXOR Y5, Y15, Y15                                   // stream 0, second hash, round 3: Σ0(a)
-	VPADDD Y15, Y4, Y15                                  // stream 0, second hash, round 3: Σ0 + Maj (Σ0(a))
-	VPADDD Y15, Y13, Y15                                 // stream 0, second hash, round 3: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y15, Y4, Y15                                  // stream 0, second hash, round 3: Σ0 + Maj
+	VPADDD Y15, Y13, Y15                                 // stream 0, second hash, round 3: new a = t + Σ0 + Maj
 	VPXOR Y10, Y6, Y13                                   // stream 0, second hash, round 4: Ch(e, f, g)
 	VPAND Y9, Y13, Y13                                   // stream 0, second hash, round 4: Ch(e, f, g)
 	VPXOR Y10, Y13, Y13                                  // stream 0, second hash, round 4: Ch(e, f, g)
@@ -2847,7 +2847,7 @@ second:
 	VPADDD 17856(R13), Y12, Y12                          // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1
 	VPADDD Y13, Y12, Y13                                 // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y5, Y13, Y13                                  // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD 33728(SI), Y13, Y12                           // stream 0, second hash, round 4: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD 33728(SI), Y13, Y12                           // stream 0, second hash, round 4: new e = d + t
 	VPXOR Y14, Y15, Y5                                   // stream 0, second hash, round 4: Maj(a, b, c)
 	VPAND Y8, Y5, Y8                                     // stream 0, second hash, round 4: Maj(a, b, c)
 	VPXOR Y14, Y8, Y8                                    // stream 0, second hash, round 4: Maj(a, b, c)
@@ -2856,15 +2856,15 @@ second:
 	VPSRLD $0x0d, Y15, Y2                                // stream 0, second hash, round 4: Σ0(a), >>> 13
 	VPSLLD $0x13, Y15, Y1                                // stream 0, second hash, round 4: Σ0(a), >>> 13
 	VPSRLD $0x16, Y15, Y0                                // stream 0, second hash, round 4: Σ0(a), >>> 22
-	VMOVDQU Y14, 33728(SI)                               // stream 0, second hash, round 2: new a = t + Σ0 + Maj (Σ0 + Maj), kept in memory
+	VMOVDQU Y14, 33728(SI)                               // stream 0, second hash, round 2: new a = t + Σ0 + Maj, kept in memory
 	VPSLLD $0x0a, Y15, Y14                               // stream 0, second hash, round 4: Σ0(a), >>> 22
 	VPXOR Y3, Y4, Y4                                     // stream 0, second hash, round 4: Σ0(a)
 	VPXOR Y1, Y2, Y3                                     // stream 0, second hash, round 4: Σ0(a)
 	VPXOR Y14, Y0, Y14                                   // stream 0, second hash, round 4: Σ0(a)
 	VPXOR Y3, Y4, Y4                                     // stream 0, second hash, round 4: Σ0(a)
 	VPXOR Y4, Y14, Y14                                   // stream 0, second hash, round 4: Σ0(a)
-	VPADDD Y14, Y8, Y14                                  // stream 0, second hash, round 4: Σ0 + Maj (Σ0(a))
-	VPADDD Y14, Y13, Y14                                 // stream 0, second hash, round 4: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y14, Y8, Y14                                  // stream 0, second hash, round 4: Σ0 + Maj
+	VPADDD Y14, Y13, Y14                                 // stream 0, second hash, round 4: new a = t + Σ0 + Maj
 	VPXOR Y6, Y9, Y13                                    // stream 0, second hash, round 5: Ch(e, f, g)
 	VPAND Y12, Y13, Y13                                  // stream 0, second hash, round 5: Ch(e, f, g)
 	VPXOR Y6, Y13, Y13                                   // stream 0, second hash, round 5: Ch(e, f, g)
@@ -2883,7 +2883,7 @@ second:
 	VPADDD 17920(R13), Y10, Y10                          // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1
 	VPADDD Y13, Y10, Y13                                 // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y8, Y13, Y13                                  // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y11, Y13, Y11                                 // stream 0, second hash, round 5: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Y11, Y13, Y11                                 // stream 0, second hash, round 5: new e = d + t
 	VPXOR Y15, Y14, Y10                                  // stream 0, second hash, round 5: Maj(a, b, c)
 	VPAND Y5, Y10, Y8                                    // stream 0, second hash, round 5: Maj(a, b, c)
 	VPXOR Y15, Y8, Y8                                    // stream 0, second hash, round 5: Maj(a, b, c)
@@ -2898,8 +2898,8 @@ second:
 	VPXOR Y0, Y1, Y3                                     // stream 0, second hash, round 5: Σ0(a)
 	VPXOR Y4, Y5, Y5                                     // stream 0, second hash, round 5: Σ0(a)
 	VPXOR Y5, Y3, Y5                                     // stream 0, second hash, round 5: Σ0(a)
-	VPADDD Y5, Y8, Y8                                    // stream 0, second hash, round 5: Σ0 + Maj (Σ0(a))
-	VPADDD Y8, Y13, Y13                                  // stream 0, second hash, round 5: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y5, Y8, Y8                                    // stream 0, second hash, round 5: Σ0 + Maj
+	VPADDD Y8, Y13, Y13                                  // stream 0, second hash, round 5: new a = t + Σ0 + Maj
 	VPSRLD $0x07, Y7, Y8                                 // stream 0, second hash, W[18]: σ0(W[i-15]), >>> 7
 	VPSLLD $0x19, Y7, Y5                                 // stream 0, second hash, W[18]: σ0(W[i-15]), >>> 7
 	VPSRLD $0x12, Y7, Y4                                 // stream 0, second hash, W[18]: σ0(W[i-15]), >>> 18
@@ -2940,7 +2940,7 @@ second:
 	VPADDD 17984(R13), Y6, Y6                            // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1
 	VPADDD Y5, Y6, Y6                                    // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y8, Y6, Y8                                    // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD 33728(SI), Y8, Y6                             // stream 0, second hash, round 6: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD 33728(SI), Y8, Y6                             // stream 0, second hash, round 6: new e = d + t
 	VPXOR Y14, Y13, Y5                                   // stream 0, second hash, round 6: Maj(a, b, c)
 	VPAND Y10, Y5, Y10                                   // stream 0, second hash, round 6: Maj(a, b, c)
 	VPXOR Y14, Y10, Y10                                  // stream 0, second hash, round 6: Maj(a, b, c)
@@ -2955,8 +2955,8 @@ second:
 	VPXOR Y7, Y0, Y7                                     // stream 0, second hash, round 6: Σ0(a)
 	VPXOR Y3, Y4, Y4                                     // stream 0, second hash, round 6: Σ0(a)
 	VPXOR Y4, Y7, Y7                                     // stream 0, second hash, round 6: Σ0(a)
-	VPADDD Y7, Y10, Y10                                  // stream 0, second hash, round 6: Σ0 + Maj (Σ0(a))
-	VPADDD Y10, Y8, Y10                                  // stream 0, second hash, round 6: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y7, Y10, Y10                                  // stream 0, second hash, round 6: Σ0 + Maj
+	VPADDD Y10, Y8, Y10                                  // stream 0, second hash, round 6: new a = t + Σ0 + Maj
 	VPXOR Y12, Y11, Y8                                   // stream 0, second hash, round 7: Ch(e, f, g)
 	VPAND Y6, Y8, Y8                                     // stream 0, second hash, round 7: Ch(e, f, g)
 	VPXOR Y12, Y8, Y8                                    // stream 0, second hash, round 7: Ch(e, f, g)
@@ -2975,7 +2975,7 @@ second:
 	VPADDD 18048(R13), Y9, Y9                            // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1
 	VPADDD Y8, Y9, Y9                                    // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y7, Y9, Y9                                    // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y15, Y9, Y15                                  // stream 0, second hash, round 7: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Y15, Y9, Y15                                  // stream 0, second hash, round 7: new e = d + t
 	VPXOR Y13, Y10, Y8                                   // stream 0, second hash, round 7: Maj(a, b, c)
 	VPAND Y5, Y8, Y7                                     // stream 0, second hash, round 7: Maj(a, b, c)
 	VPXOR Y13, Y7, Y7                                    // stream 0, second hash, round 7: Maj(a, b, c)
@@ -2990,8 +2990,8 @@ second:
 	VPXOR Y0, Y1, Y3                                     // stream 0, second hash, round 7: Σ0(a)
 	VPXOR Y4, Y5, Y5                                     // stream 0, second hash, round 7: Σ0(a)
 	VPXOR Y5, Y3, Y5                                     // stream 0, second hash, round 7: Σ0(a)
-	VPADDD Y5, Y7, Y7                                    // stream 0, second hash, round 7: Σ0 + Maj (Σ0(a))
-	VPADDD Y7, Y9, Y9                                    // stream 0, second hash, round 7: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y5, Y7, Y7                                    // stream 0, second hash, round 7: Σ0 + Maj
+	VPADDD Y7, Y9, Y9                                    // stream 0, second hash, round 7: new a = t + Σ0 + Maj
 	VPXOR Y11, Y6, Y7                                    // stream 0, second hash, round 8: Ch(e, f, g)
 	VPAND Y15, Y7, Y7                                    // stream 0, second hash, round 8: Ch(e, f, g)
 	VPXOR Y11, Y7, Y7                                    // stream 0, second hash, round 8: Ch(e, f, g)
@@ -3009,7 +3009,7 @@ second:
 	VPADDD 2592(R8), Y12, Y12                            // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Y7, Y12, Y12                                  // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y5, Y12, Y12                                  // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y14, Y12, Y14                                 // stream 0, second hash, round 8: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Y14, Y12, Y14                                 // stream 0, second hash, round 8: new e = d + t
 	VPXOR Y10, Y9, Y7                                    // stream 0, second hash, round 8: Maj(a, b, c)
 	VPAND Y8, Y7, Y8                                     // stream 0, second hash, round 8: Maj(a, b, c)
 	VPXOR Y10, Y8, Y8                                    // stream 0, second hash, round 8: Maj(a, b, c)
@@ -3024,8 +3024,8 @@ second:
 	VPXOR Y0, Y1, Y3                                     // stream 0, second hash, round 8: Σ0(a)
 	VPXOR Y4, Y5, Y5                                     // stream 0, second hash, round 8: Σ0(a)
 	VPXOR Y5, Y3, Y5                                     // stream 0, second hash, round 8: Σ0(a)
-	VPADDD Y5, Y8, Y8                                    // stream 0, second hash, round 8: Σ0 + Maj (Σ0(a))
-	VPADDD Y8, Y12, Y12                                  // stream 0, second hash, round 8: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y5, Y8, Y8                                    // stream 0, second hash, round 8: Σ0 + Maj
+	VPADDD Y8, Y12, Y12                                  // stream 0, second hash, round 8: new a = t + Σ0 + Maj
 	VMOVDQU 17856(R13), Y8                               // stream 0, second hash, W[19]: σ0(W[i-15]), >>> 7
 	VPSRLD $0x07, Y8, Y5                                 // stream 0, second hash, W[19]: σ0(W[i-15]), >>> 7
 	VPSLLD $0x19, Y8, Y4                                 // stream 0, second hash, W[19]: σ0(W[i-15]), >>> 7
@@ -3066,7 +3066,7 @@ second:
 	VPADDD 288(R8), Y11, Y11                             // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Y5, Y11, Y11                                  // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y8, Y11, Y11                                  // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y13, Y11, Y13                                 // stream 0, second hash, round 9: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Y13, Y11, Y13                                 // stream 0, second hash, round 9: new e = d + t
 	VPXOR Y9, Y12, Y8                                    // stream 0, second hash, round 9: Maj(a, b, c)
 	VPAND Y7, Y8, Y7                                     // stream 0, second hash, round 9: Maj(a, b, c)
 	VPXOR Y9, Y7, Y7                                     // stream 0, second hash, round 9: Maj(a, b, c)
@@ -3081,8 +3081,8 @@ second:
 	VPXOR Y0, Y1, Y3                                     // stream 0, second hash, round 9: Σ0(a)
 	VPXOR Y4, Y5, Y5                                     // stream 0, second hash, round 9: Σ0(a)
 	VPXOR Y5, Y3, Y5                                     // stream 0, second hash, round 9: Σ0(a)
-	VPADDD Y5, Y7, Y7                                    // stream 0, second hash, round 9: Σ0 + Maj (Σ0(a))
-	VPADDD Y7, Y11, Y11                                  // stream 0, second hash, round 9: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y5, Y7, Y7                                    // stream 0, second hash, round 9: Σ0 + Maj
+	VPADDD Y7, Y11, Y11                                  // stream 0, second hash, round 9: new a = t + Σ0 + Maj
 	VPXOR Y15, Y14, Y7                                   // stream 0, second hash, round 10: Ch(e, f, g)
 	VPAND Y13, Y7, Y7                                    // stream 0, second hash, round 10: Ch(e, f, g)
 	VPXOR Y15, Y7, Y7                                    // stream 0, second hash, round 10: Ch(e, f, g)
@@ -3100,7 +3100,7 @@ second:
 	VPADDD 320(R8), Y6, Y6                               // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Y7, Y6, Y7                                    // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y5, Y7, Y7                                    // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y10, Y7, Y10                                  // stream 0, second hash, round 10: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Y10, Y7, Y10                                  // stream 0, second hash, round 10: new e = d + t
 	VPXOR Y12, Y11, Y6                                   // stream 0, second hash, round 10: Maj(a, b, c)
 	VPAND Y8, Y6, Y8                                     // stream 0, second hash, round 10: Maj(a, b, c)
 	VPXOR Y12, Y8, Y8                                    // stream 0, second hash, round 10: Maj(a, b, c)
@@ -3115,8 +3115,8 @@ second:
 	VPXOR Y0, Y1, Y3                                     // stream 0, second hash, round 10: Σ0(a)
 	VPXOR Y4, Y5, Y5                                     // stream 0, second hash, round 10: Σ0(a)
 	VPXOR Y5, Y3, Y5                                     // stream 0, second hash, round 10: Σ0(a)
-	VPADDD Y5, Y8, Y8                                    // stream 0, second hash, round 10: Σ0 + Maj (Σ0(a))
-	VPADDD Y8, Y7, Y8                                    // stream 0, second hash, round 10: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y5, Y8, Y8                                    // stream 0, second hash, round 10: Σ0 + Maj
+	VPADDD Y8, Y7, Y8                                    // stream 0, second hash, round 10: new a = t + Σ0 + Maj
 	VPXOR Y14, Y13, Y7                                   // stream 0, second hash, round 11: Ch(e, f, g)
 	VPAND Y10, Y7, Y7                                    // stream 0, second hash, round 11: Ch(e, f, g)
 	VPXOR Y14, Y7, Y7                                    // stream 0, second hash, round 11: Ch(e, f, g)
@@ -3134,7 +3134,7 @@ second:
 	VPADDD 352(R8), Y15, Y15                             // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Y7, Y15, Y15                                  // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y5, Y15, Y15                                  // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y9, Y15, Y9                                   // stream 0, second hash, round 11: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Y9, Y15, Y9                                   // stream 0, second hash, round 11: new e = d + t
 	VPXOR Y11, Y8, Y7                                    // stream 0, second hash, round 11: Maj(a, b, c)
 	VPAND Y6, Y7, Y6                                     // stream 0, second hash, round 11: Maj(a, b, c)
 	VPXOR Y11, Y6, Y6                                    // stream 0, second hash, round 11: Maj(a, b, c)
@@ -3149,8 +3149,8 @@ second:
 	VPXOR Y0, Y1, Y3                                     // stream 0, second hash, round 11: Σ0(a)
 	VPXOR Y4, Y5, Y5                                     // stream 0, second hash, round 11: Σ0(a)
 	VPXOR Y5, Y3, Y5                                     // stream 0, second hash, round 11: Σ0(a)
-	VPADDD Y5, Y6, Y6                                    // stream 0, second hash, round 11: Σ0 + Maj (Σ0(a))
-	VPADDD Y6, Y15, Y15                                  // stream 0, second hash, round 11: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y5, Y6, Y6                                    // stream 0, second hash, round 11: Σ0 + Maj
+	VPADDD Y6, Y15, Y15                                  // stream 0, second hash, round 11: new a = t + Σ0 + Maj
 	VMOVDQU 17920(R13), Y6                               // stream 0, second hash, W[20]: σ0(W[i-15]), >>> 7
 	VPSRLD $0x07, Y6, Y5                                 // stream 0, second hash, W[20]: σ0(W[i-15]), >>> 7
 	VPSLLD $0x19, Y6, Y4                                 // stream 0, second hash, W[20]: σ0(W[i-15]), >>> 7
@@ -3191,7 +3191,7 @@ second:
 	VPADDD 384(R8), Y14, Y14                             // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Y6, Y14, Y14                                  // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y5, Y14, Y14                                  // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y12, Y14, Y12                                 // stream 0, second hash, round 12: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Y12, Y14, Y12                                 // stream 0, second hash, round 12: new e = d + t
 	VPXOR Y8, Y15, Y6                                    // stream 0, second hash, round 12: Maj(a, b, c)
 	VPAND Y7, Y6, Y7                                     // stream 0, second hash, round 12: Maj(a, b, c)
 	VPXOR Y8, Y7, Y7                                     // stream 0, second hash, round 12: Maj(a, b, c)
@@ -3206,8 +3206,8 @@ second:
 	VPXOR Y0, Y1, Y3                                     // stream 0, second hash, round 12: Σ0(a)
 	VPXOR Y4, Y5, Y5                                     // stream 0, second hash, round 12: Σ0(a)
 	VPXOR Y5, Y3, Y5                                     // stream 0, second hash, round 12: Σ0(a)
-	VPADDD Y5, Y7, Y7                                    // stream 0, second hash, round 12: Σ0 + Maj (Σ0(a))
-	VPADDD Y7, Y14, Y3                                   // stream 0, second hash, round 12: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y5, Y7, Y7                                    // stream 0, second hash, round 12: Σ0 + Maj
+	VPADDD Y7, Y14, Y3                                   // stream 0, second hash, round 12: new a = t + Σ0 + Maj
 	VPXOR Y10, Y9, Y14                                   // stream 0, second hash, round 13: Ch(e, f, g)
 	VPAND Y12, Y14, Y14                                  // stream 0, second hash, round 13: Ch(e, f, g)
 	VPXOR Y10, Y14, Y14                                  // stream 0, second hash, round 13: Ch(e, f, g)
@@ -3225,7 +3225,7 @@ second:
 	VPADDD 416(R8), Y13, Y13                             // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Y14, Y13, Y14                                 // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y7, Y14, Y14                                  // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y11, Y14, Y13                                 // stream 0, second hash, round 13: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Y11, Y14, Y13                                 // stream 0, second hash, round 13: new e = d + t
 	VPXOR Y15, Y3, Y11                                   // stream 0, second hash, round 13: Maj(a, b, c)
 	VPAND Y6, Y11, Y7                                    // stream 0, second hash, round 13: Maj(a, b, c)
 	VPXOR Y15, Y7, Y7                                    // stream 0, second hash, round 13: Maj(a, b, c)
@@ -3240,8 +3240,8 @@ second:
 	VPXOR Y0, Y1, Y4                                     // stream 0, second hash, round 13: Σ0(a)
 	VPXOR Y5, Y6, Y6                                     // stream 0, second hash, round 13: Σ0(a)
 	VPXOR Y6, Y4, Y6                                     // stream 0, second hash, round 13: Σ0(a)
-	VPADDD Y6, Y7, Y7                                    // stream 0, second hash, round 13: Σ0 + Maj (Σ0(a))
-	VPADDD Y7, Y14, Y2                                   // stream 0, second hash, round 13: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y6, Y7, Y7                                    // stream 0, second hash, round 13: Σ0 + Maj
+	VPADDD Y7, Y14, Y2                                   // stream 0, second hash, round 13: new a = t + Σ0 + Maj
 	VPXOR Y9, Y12, Y14                                   // stream 0, second hash, round 14: Ch(e, f, g)
 	VPAND Y13, Y14, Y14                                  // stream 0, second hash, round 14: Ch(e, f, g)
 	VPXOR Y9, Y14, Y14                                   // stream 0, second hash, round 14: Ch(e, f, g)
@@ -3259,7 +3259,7 @@ second:
 	VPADDD 448(R8), Y10, Y10                             // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Y14, Y10, Y14                                 // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y7, Y14, Y14                                  // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y8, Y14, Y5                                   // stream 0, second hash, round 14: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Y8, Y14, Y5                                   // stream 0, second hash, round 14: new e = d + t
 	VPXOR Y3, Y2, Y10                                    // stream 0, second hash, round 14: Maj(a, b, c)
 	VPAND Y11, Y10, Y11                                  // stream 0, second hash, round 14: Maj(a, b, c)
 	VPXOR Y3, Y11, Y11                                   // stream 0, second hash, round 14: Maj(a, b, c)
@@ -3274,8 +3274,8 @@ second:
 	VPXOR Y0, Y1, Y6                                     // stream 0, second hash, round 14: Σ0(a)
 	VPXOR Y7, Y8, Y8                                     // stream 0, second hash, round 14: Σ0(a)
 	VPXOR Y8, Y6, Y8                                     // stream 0, second hash, round 14: Σ0(a)
-	VPADDD Y8, Y11, Y11                                  // stream 0, second hash, round 14: Σ0 + Maj (Σ0(a))
-	VPADDD Y11, Y14, Y1                                  // stream 0, second hash, round 14: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y8, Y11, Y11                                  // stream 0, second hash, round 14: Σ0 + Maj
+	VPADDD Y11, Y14, Y1                                  // stream 0, second hash, round 14: new a = t + Σ0 + Maj
 	VPXOR Y12, Y13, Y14                                  // stream 0, second hash, round 15: Ch(e, f, g)
 	VPAND Y5, Y14, Y14                                   // stream 0, second hash, round 15: Ch(e, f, g)
 	VPXOR Y12, Y14, Y14                                  // stream 0, second hash, round 15: Ch(e, f, g)
@@ -3293,7 +3293,7 @@ second:
 	VPADDD 2624(R8), Y9, Y9                              // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Y14, Y9, Y14                                  // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y11, Y14, Y14                                 // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y15, Y14, Y4                                  // stream 0, second hash, round 15: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Y15, Y14, Y4                                  // stream 0, second hash, round 15: new e = d + t
 	VPXOR Y2, Y1, Y15                                    // stream 0, second hash, round 15: Maj(a, b, c)
 	VPAND Y10, Y15, Y15                                  // stream 0, second hash, round 15: Maj(a, b, c)
 	VPXOR Y2, Y15, Y15                                   // stream 0, second hash, round 15: Maj(a, b, c)
@@ -3308,10 +3308,10 @@ second:
 	VPXOR Y6, Y7, Y9                                     // stream 0, second hash, round 15: Σ0(a)
 	VPXOR Y10, Y11, Y11                                  // stream 0, second hash, round 15: Σ0(a)
 	VPXOR Y11, Y9, Y11                                   // stream 0, second hash, round 15: Σ0(a)
-	VPADDD Y11, Y15, Y15                                 // stream 0, second hash, round 15: Σ0 + Maj (Σ0(a))
-	VPADDD Y15, Y14, Y0                                  // stream 0, second hash, round 15: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA Y13, Y6                                      // stream 0, second hash, round 13: new e = d + t (new a = t + Σ0 + Maj)
-	VMOVDQA Y12, Y7                                      // stream 0, second hash, round 12: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Y11, Y15, Y15                                 // stream 0, second hash, round 15: Σ0 + Maj
+	VPADDD Y15, Y14, Y0                                  // stream 0, second hash, round 15: new a = t + Σ0 + Maj
+	VMOVDQA Y13, Y6                                      // stream 0, second hash, round 13: new e = d + t
+	VMOVDQA Y12, Y7                                      // stream 0, second hash, round 12: new e = d + t
 
 	// Rounds 4n to 4n+3, n from 4 to 13. R14: the messages, R15: K, both four rounds on at each turn.
 	MOVQ    R13, R14
@@ -3362,7 +3362,7 @@ second16:
 	VPADDD 18624(R14), Y13, Y13                          // stream 0, second hash, round 4n+0: t = h + K + W + Ch + Σ1
 	VPADDD Y12, Y13, Y13                                 // stream 0, second hash, round 4n+0: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y14, Y13, Y14                                 // stream 0, second hash, round 4n+0: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y3, Y14, Y7                                   // stream 0, second hash, round 4n+0: new e = d + t (d)
+	VPADDD Y3, Y14, Y7                                   // stream 0, second hash, round 4n+0: new e = d + t
 	VPXOR Y2, Y1, Y13                                    // stream 0, second hash, round 4n+0: Maj(a, b, c)
 	VPXOR Y1, Y0, Y12                                    // stream 0, second hash, round 4n+0: Maj(a, b, c)
 	VPAND Y13, Y12, Y13                                  // stream 0, second hash, round 4n+0: Maj(a, b, c)
@@ -3379,8 +3379,8 @@ second16:
 	VPXOR Y1, Y3, Y9                                     // stream 0, second hash, round 4n+0: Σ0(a)
 	VPXOR Y10, Y11, Y11                                  // stream 0, second hash, round 4n+0: Σ0(a)
 	VPXOR Y11, Y9, Y11                                   // stream 0, second hash, round 4n+0: Σ0(a)
-	VPADDD Y11, Y13, Y13                                 // stream 0, second hash, round 4n+0: Σ0 + Maj (Σ0(a))
-	VPADDD Y13, Y14, Y3                                  // stream 0, second hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y11, Y13, Y13                                 // stream 0, second hash, round 4n+0: Σ0 + Maj
+	VPADDD Y13, Y14, Y3                                  // stream 0, second hash, round 4n+0: new a = t + Σ0 + Maj
 	VMOVDQU 18048(R14), Y14                              // stream 0, second hash, W[4n+6]: σ0(W[i-15]), >>> 7
 	VPSRLD $0x07, Y14, Y13                               // stream 0, second hash, W[4n+6]: σ0(W[i-15]), >>> 7
 	VPSLLD $0x19, Y14, Y11                               // stream 0, second hash, W[4n+6]: σ0(W[i-15]), >>> 7
@@ -3423,7 +3423,7 @@ second16:
 	VPADDD 18688(R14), Y11, Y11                          // stream 0, second hash, round 4n+1: t = h + K + W + Ch + Σ1
 	VPADDD Y13, Y11, Y13                                 // stream 0, second hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y15, Y13, Y15                                 // stream 0, second hash, round 4n+1: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y2, Y15, Y6                                   // stream 0, second hash, round 4n+1: new e = d + t (c)
+	VPADDD Y2, Y15, Y6                                   // stream 0, second hash, round 4n+1: new e = d + t
 	VPXOR Y0, Y3, Y13                                    // stream 0, second hash, round 4n+1: Maj(a, b, c)
 	VPAND Y12, Y13, Y12                                  // stream 0, second hash, round 4n+1: Maj(a, b, c)
 	VPXOR Y0, Y12, Y12                                   // stream 0, second hash, round 4n+1: Maj(a, b, c)
@@ -3438,8 +3438,8 @@ second16:
 	VPXOR Y1, Y2, Y9                                     // stream 0, second hash, round 4n+1: Σ0(a)
 	VPXOR Y10, Y11, Y11                                  // stream 0, second hash, round 4n+1: Σ0(a)
 	VPXOR Y11, Y9, Y11                                   // stream 0, second hash, round 4n+1: Σ0(a)
-	VPADDD Y11, Y12, Y12                                 // stream 0, second hash, round 4n+1: Σ0 + Maj (Σ0(a))
-	VPADDD Y12, Y15, Y2                                  // stream 0, second hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y11, Y12, Y12                                 // stream 0, second hash, round 4n+1: Σ0 + Maj
+	VPADDD Y12, Y15, Y2                                  // stream 0, second hash, round 4n+1: new a = t + Σ0 + Maj
 	VMOVDQU 18112(R14), Y15                              // stream 0, second hash, W[4n+7]: σ0(W[i-15]), >>> 7
 	VPSRLD $0x07, Y15, Y12                               // stream 0, second hash, W[4n+7]: σ0(W[i-15]), >>> 7
 	VPSLLD $0x19, Y15, Y11                               // stream 0, second hash, W[4n+7]: σ0(W[i-15]), >>> 7
@@ -3482,7 +3482,7 @@ second16:
 	VPADDD 18752(R14), Y11, Y11                          // stream 0, second hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VPADDD Y14, Y11, Y14                                 // stream 0, second hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y12, Y14, Y14                                 // stream 0, second hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD 33728(SI), Y14, Y5                            // stream 0, second hash, round 4n+2: new e = d + t (b)
+	VPADDD 33728(SI), Y14, Y5                            // stream 0, second hash, round 4n+2: new e = d + t
 	VPXOR Y3, Y2, Y12                                    // stream 0, second hash, round 4n+2: Maj(a, b, c)
 	VPAND Y13, Y12, Y13                                  // stream 0, second hash, round 4n+2: Maj(a, b, c)
 	VPXOR Y3, Y13, Y13                                   // stream 0, second hash, round 4n+2: Maj(a, b, c)
@@ -3491,15 +3491,15 @@ second16:
 	VPSRLD $0x0d, Y2, Y9                                 // stream 0, second hash, round 4n+2: Σ0(a), >>> 13
 	VPSLLD $0x13, Y2, Y8                                 // stream 0, second hash, round 4n+2: Σ0(a), >>> 13
 	VPSRLD $0x16, Y2, Y1                                 // stream 0, second hash, round 4n+2: Σ0(a), >>> 22
-	VMOVDQU Y3, 33728(SI)                                // stream 0, second hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj), kept in memory
+	VMOVDQU Y3, 33728(SI)                                // stream 0, second hash, round 4n+0: new a = t + Σ0 + Maj, kept in memory
 	VPSLLD $0x0a, Y2, Y3                                 // stream 0, second hash, round 4n+2: Σ0(a), >>> 22
 	VPXOR Y10, Y11, Y11                                  // stream 0, second hash, round 4n+2: Σ0(a)
 	VPXOR Y8, Y9, Y10                                    // stream 0, second hash, round 4n+2: Σ0(a)
 	VPXOR Y3, Y1, Y9                                     // stream 0, second hash, round 4n+2: Σ0(a)
 	VPXOR Y10, Y11, Y11                                  // stream 0, second hash, round 4n+2: Σ0(a)
 	VPXOR Y11, Y9, Y11                                   // stream 0, second hash, round 4n+2: Σ0(a)
-	VPADDD Y11, Y13, Y13                                 // stream 0, second hash, round 4n+2: Σ0 + Maj (Σ0(a))
-	VPADDD Y13, Y14, Y1                                  // stream 0, second hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y11, Y13, Y13                                 // stream 0, second hash, round 4n+2: Σ0 + Maj
+	VPADDD Y13, Y14, Y1                                  // stream 0, second hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQU 18176(R14), Y14                              // stream 0, second hash, W[4n+8]: σ0(W[i-15]), >>> 7
 	VPSRLD $0x07, Y14, Y13                               // stream 0, second hash, W[4n+8]: σ0(W[i-15]), >>> 7
 	VPSLLD $0x19, Y14, Y11                               // stream 0, second hash, W[4n+8]: σ0(W[i-15]), >>> 7
@@ -3542,7 +3542,7 @@ second16:
 	VPADDD 18816(R14), Y13, Y13                          // stream 0, second hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPADDD Y15, Y13, Y15                                 // stream 0, second hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y14, Y15, Y15                                 // stream 0, second hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y0, Y15, Y4                                   // stream 0, second hash, round 4n+3: new e = d + t (a)
+	VPADDD Y0, Y15, Y4                                   // stream 0, second hash, round 4n+3: new e = d + t
 	VPXOR Y2, Y1, Y14                                    // stream 0, second hash, round 4n+3: Maj(a, b, c)
 	VPAND Y12, Y14, Y14                                  // stream 0, second hash, round 4n+3: Maj(a, b, c)
 	VPXOR Y2, Y14, Y14                                   // stream 0, second hash, round 4n+3: Maj(a, b, c)
@@ -3557,9 +3557,9 @@ second16:
 	VPXOR Y8, Y9, Y11                                    // stream 0, second hash, round 4n+3: Σ0(a)
 	VPXOR Y12, Y13, Y13                                  // stream 0, second hash, round 4n+3: Σ0(a)
 	VPXOR Y13, Y11, Y13                                  // stream 0, second hash, round 4n+3: Σ0(a)
-	VPADDD Y13, Y14, Y14                                 // stream 0, second hash, round 4n+3: Σ0 + Maj (Σ0(a))
-	VPADDD Y14, Y15, Y0                                  // stream 0, second hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQU 33728(SI), Y3                                // stream 0, second hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y13, Y14, Y14                                 // stream 0, second hash, round 4n+3: Σ0 + Maj
+	VPADDD Y14, Y15, Y0                                  // stream 0, second hash, round 4n+3: new a = t + Σ0 + Maj
+	VMOVDQU 33728(SI), Y3                                // stream 0, second hash, round 4n+0: new a = t + Σ0 + Maj
 	ADDQ    $0x00000100, R14
 	ADDQ    $0x80, R15
 	DECQ    R10
@@ -3582,7 +3582,7 @@ second16:
 	VPADDD 21184(R13), Y13, Y13                          // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1
 	VPADDD Y15, Y13, Y15                                 // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y14, Y15, Y15                                 // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y3, Y15, Y14                                  // stream 0, second hash, round 56: new e = d + t (d)
+	VPADDD Y3, Y15, Y14                                  // stream 0, second hash, round 56: new e = d + t
 	VPXOR Y2, Y1, Y13                                    // stream 0, second hash, round 56: Maj(a, b, c)
 	VPXOR Y1, Y0, Y12                                    // stream 0, second hash, round 56: Maj(a, b, c)
 	VPAND Y13, Y12, Y13                                  // stream 0, second hash, round 56: Maj(a, b, c)
@@ -3598,8 +3598,8 @@ second16:
 	VPXOR Y7, Y8, Y10                                    // stream 0, second hash, round 56: Σ0(a)
 	VPXOR Y11, Y12, Y12                                  // stream 0, second hash, round 56: Σ0(a)
 	VPXOR Y12, Y10, Y12                                  // stream 0, second hash, round 56: Σ0(a)
-	VPADDD Y12, Y13, Y13                                 // stream 0, second hash, round 56: Σ0 + Maj (Σ0(a))
-	VPADDD Y13, Y15, Y15                                 // stream 0, second hash, round 56: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Y12, Y13, Y13                                 // stream 0, second hash, round 56: Σ0 + Maj
+	VPADDD Y13, Y15, Y15                                 // stream 0, second hash, round 56: new a = t + Σ0 + Maj
 	VPXOR Y5, Y4, Y13                                    // stream 0, second hash, round 57: Ch(e, f, g)
 	VPAND Y14, Y13, Y13                                  // stream 0, second hash, round 57: Ch(e, f, g)
 	VPXOR Y5, Y13, Y13                                   // stream 0, second hash, round 57: Ch(e, f, g)
@@ -3618,7 +3618,7 @@ second16:
 	VPADDD 21248(R13), Y11, Y11                          // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1
 	VPADDD Y13, Y11, Y13                                 // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y12, Y13, Y13                                 // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y2, Y13, Y13                                  // stream 0, second hash, round 57: new e = d + t (c)
+	VPADDD Y2, Y13, Y13                                  // stream 0, second hash, round 57: new e = d + t
 	VPXOR Y4, Y14, Y12                                   // stream 0, second hash, round 58: Ch(e, f, g)
 	VPAND Y13, Y12, Y12                                  // stream 0, second hash, round 58: Ch(e, f, g)
 	VPXOR Y4, Y12, Y12                                   // stream 0, second hash, round 58: Ch(e, f, g)
@@ -3637,7 +3637,7 @@ second16:
 	VPADDD 21312(R13), Y10, Y10                          // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1
 	VPADDD Y12, Y10, Y12                                 // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y11, Y12, Y12                                 // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y1, Y12, Y12                                  // stream 0, second hash, round 58: new e = d + t (b)
+	VPADDD Y1, Y12, Y12                                  // stream 0, second hash, round 58: new e = d + t
 	VPXOR Y14, Y13, Y11                                  // stream 0, second hash, round 59: Ch(e, f, g)
 	VPAND Y12, Y11, Y11                                  // stream 0, second hash, round 59: Ch(e, f, g)
 	VPXOR Y14, Y11, Y11                                  // stream 0, second hash, round 59: Ch(e, f, g)
@@ -3656,7 +3656,7 @@ second16:
 	VPADDD 21376(R13), Y9, Y9                            // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1
 	VPADDD Y11, Y9, Y11                                  // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y10, Y11, Y11                                 // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y0, Y11, Y11                                  // stream 0, second hash, round 59: new e = d + t (a)
+	VPADDD Y0, Y11, Y11                                  // stream 0, second hash, round 59: new e = d + t
 	VPXOR Y13, Y12, Y12                                  // stream 0, second hash, round 60: Ch(e, f, g)
 	VPAND Y11, Y12, Y12                                  // stream 0, second hash, round 60: Ch(e, f, g)
 	VPXOR Y13, Y12, Y13                                  // stream 0, second hash, round 60: Ch(e, f, g)
@@ -3675,7 +3675,7 @@ second16:
 	VPADDD 21440(R13), Y14, Y14                          // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1
 	VPADDD Y13, Y14, Y14                                 // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Y12, Y14, Y14                                 // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Y15, Y14, Y15                                 // stream 0, second hash, round 60: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Y15, Y14, Y15                                 // stream 0, second hash, round 60: new e = d + t
 	VPBROADCASTD 37328(SI), Y14                          // stream 0, answer: lanes in which the digest's last word & mask is 0
 	VPAND Y14, Y15, Y15                                  // stream 0, answer: lanes in which the digest's last word & mask is 0
 	VMOVDQU 2688(R8), Y14                                // stream 0, answer: lanes in which the digest's last word & mask is 0

@@ -16,8 +16,8 @@ TEXT ·scanAVX512(SB), NOSPLIT, $0-24
 	// R8: constants of 4 bytes each, K first, then others in the order of their first use.
 	// BX: the column of the tables at which a vector's nonces begin. DI: its hits. CX: blocks left. R9: vectors left.
 	// R12: bytes of a row that a vector uses, 4 for each of its nonces. DX: vectors of a table.
-	// A comment behind an instruction says which stream, hash and round or word it is for, and which formula: of a sum, in
-	// brackets, the term that it adds. A copy or a load has the comment of the operation that needs it. VPTERNLOGD overwrites
+	// A comment behind an instruction says which stream, hash and round or word it is for, and which formula: of a sum of many
+	// terms, in brackets, the one that it adds. A copy or a load has the comment of the operation that needs it. VPTERNLOGD overwrites
 	// an argument that is needed no more: its truth table is that of the function with arguments in another order.
 	MOVL 37336(SI), R12
 	SHLQ $0x02, R12
@@ -33,14 +33,14 @@ block:
 	VPTERNLOGD.BCST $0xe4, 256(R8), Z30, Z31             // table: W3: the nonce, bytes swapped
 	VMOVDQU32 Z31, 192(BX)                               // table: W3
 	VPRORD $0x07, Z31, Z30                               // table, W18: σ0(W3), >>> 7
-	VPADDD.BCST 37324(SI), Z31, Z29                      // table, W19: c19 + W3 (W3: the nonce, bytes swapped)
+	VPADDD.BCST 37324(SI), Z31, Z29                      // table, W19: c19 + W3
 	VPRORD $0x12, Z31, Z28                               // table, W18: σ0(W3), >>> 18
 	VPADDD.BCST 76(R8), Z29, Z27                         // table, W19: K19 + W19 (a constant)
 	VPSRLD $0x03, Z31, Z31                               // table, W18: σ0(W3), >> 3
 	VMOVDQU32 Z27, 1216(BX)                              // table, W19: K19 + W19
 	VPTERNLOGD $0x96, Z31, Z28, Z30                      // table, W18: σ0(W3)
 	VPRORD $0x11, Z29, Z31                               // table, W21: σ1(W[i-2]), >>> 17
-	VPADDD.BCST 37320(SI), Z30, Z30                      // table, W18: c18 + σ0(W3) (σ0(W3))
+	VPADDD.BCST 37320(SI), Z30, Z30                      // table, W18: c18 + σ0(W3)
 	VPRORD $0x13, Z29, Z28                               // table, W21: σ1(W[i-2]), >>> 19
 	VPADDD.BCST 72(R8), Z30, Z27                         // table, W18: K18 + W18 (a constant)
 	VPRORD $0x11, Z30, Z26                               // table, W20: σ1(W[i-2]), >>> 17
@@ -579,9 +579,9 @@ vector:
 	VPRORD $0x16, Z30, Z22                               // stream 0, first hash, round 4: Σ0(a), >>> 22
 	VPTERNLOGD $0x96, Z22, Z27, Z26                      // stream 0, first hash, round 4: Σ0(a)
 	VPTERNLOGD $0xb8, Z31, Z25, Z29                      // stream 0, first hash, round 5: Ch(e, f, g)
-	VPADDD Z26, Z23, Z27                                 // stream 0, first hash, round 4: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z23, Z27                                 // stream 0, first hash, round 4: Σ0 + Maj
 	VPRORD $0x06, Z25, Z26                               // stream 0, first hash, round 5: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 4: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 4: new a = t + Σ0 + Maj
 	VPRORD $0x0b, Z25, Z27                               // stream 0, first hash, round 5: Σ1(e), >>> 11
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 5: Σ1(e), >>> 25
 	VPADDD 16960(SI), Z29, Z29                           // stream 0, first hash, round 5: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -597,9 +597,9 @@ vector:
 	VPTERNLOGD $0xb8, Z25, Z23, Z20                      // stream 0, first hash, round 6: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z21, Z22, Z26                      // stream 0, first hash, round 5: Σ0(a)
 	VPRORD $0x06, Z23, Z22                               // stream 0, first hash, round 6: Σ1(e), >>> 6
-	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 5: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 5: Σ0 + Maj
 	VPRORD $0x0b, Z23, Z26                               // stream 0, first hash, round 6: Σ1(e), >>> 11
-	VPADDD Z27, Z29, Z29                                 // stream 0, first hash, round 5: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z29, Z29                                 // stream 0, first hash, round 5: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z23, Z27                               // stream 0, first hash, round 6: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z27, Z26, Z22                      // stream 0, first hash, round 6: Σ1(e)
 	VPADDD 17024(SI), Z20, Z27                           // stream 0, first hash, round 6: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -615,16 +615,16 @@ vector:
 	VPADDD.BCST 448(BX), Z31, Z31                        // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 6: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 7: Σ1(e), >>> 6
-	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 6: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 6: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 7: Σ1(e), >>> 11
-	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 6: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 6: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z26                               // stream 0, first hash, round 7: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z26, Z22, Z21                      // stream 0, first hash, round 7: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z26                                   // stream 0, first hash, round 7: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z26                      // stream 0, first hash, round 7: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 7: new e = d + t (a + W3)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 7: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 7: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 7: Σ0(a), >>> 13
 	VMOVDQA32 Z23, Z20                                   // stream 0, first hash, round 8: Ch(e, f, g)
@@ -633,16 +633,16 @@ vector:
 	VPADDD.BCST 512(BX), Z25, Z25                        // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 7: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 8: Σ1(e), >>> 6
-	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 7: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 7: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 8: Σ1(e), >>> 11
-	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 7: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 7: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z26                               // stream 0, first hash, round 8: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z26, Z22, Z21                      // stream 0, first hash, round 8: Σ1(e)
 	VPADDD Z20, Z25, Z26                                 // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z25                                   // stream 0, first hash, round 8: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z25                      // stream 0, first hash, round 8: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 8: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 8: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 8: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 8: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 9: Ch(e, f, g)
@@ -651,16 +651,16 @@ vector:
 	VPADDD.BCST 576(BX), Z23, Z23                        // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 8: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 9: Σ1(e), >>> 6
-	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 8: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 8: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 9: Σ1(e), >>> 11
-	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 8: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 8: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z25                               // stream 0, first hash, round 9: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z25, Z22, Z21                      // stream 0, first hash, round 9: Σ1(e)
 	VPADDD Z20, Z23, Z25                                 // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 9: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 9: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 9: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 9: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 9: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 9: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 10: Ch(e, f, g)
@@ -669,16 +669,16 @@ vector:
 	VPADDD.BCST 640(BX), Z24, Z24                        // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 9: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 10: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 9: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 9: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 10: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 9: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 9: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 10: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 10: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 10: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 10: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 10: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 10: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 10: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 10: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 11: Ch(e, f, g)
@@ -687,16 +687,16 @@ vector:
 	VPADDD.BCST 704(BX), Z30, Z30                        // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 10: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 11: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 10: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 10: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 11: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 10: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 10: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 11: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 11: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 11: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 11: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 11: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 11: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 11: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 11: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 12: Ch(e, f, g)
@@ -705,16 +705,16 @@ vector:
 	VPADDD.BCST 768(BX), Z28, Z28                        // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 11: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 12: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 11: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 11: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 12: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 11: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 11: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 12: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 12: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 12: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 12: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 12: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 12: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 12: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 12: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 13: Ch(e, f, g)
@@ -723,16 +723,16 @@ vector:
 	VPADDD.BCST 832(BX), Z29, Z29                        // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 12: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 13: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 12: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 12: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 13: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 12: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 12: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 13: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 13: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 13: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 13: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 13: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 13: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 13: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 13: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 14: Ch(e, f, g)
@@ -741,16 +741,16 @@ vector:
 	VPADDD.BCST 896(BX), Z27, Z27                        // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 13: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 14: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 13: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 13: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 14: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 13: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 13: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 14: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 14: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 14: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 14: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 14: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 14: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 14: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 14: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 15: Ch(e, f, g)
@@ -759,16 +759,16 @@ vector:
 	VPADDD.BCST 960(BX), Z31, Z31                        // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 14: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 15: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 14: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 14: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 15: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 14: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 14: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 15: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 15: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 15: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 15: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 15: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 15: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 15: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 15: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 16: Ch(e, f, g)
@@ -777,16 +777,16 @@ vector:
 	VPADDD.BCST 1024(BX), Z26, Z26                       // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 15: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 16: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 15: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 15: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 16: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 15: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 15: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 16: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 16: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 16: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 16: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 16: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 16: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 16: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 16: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 17: Ch(e, f, g)
@@ -795,16 +795,16 @@ vector:
 	VPADDD.BCST 1088(BX), Z25, Z25                       // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 16: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 17: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 16: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 16: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 17: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 16: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 16: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 17: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 17: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 17: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 17: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 17: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 17: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 17: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 17: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 18: Ch(e, f, g)
@@ -813,16 +813,16 @@ vector:
 	VPADDD.BCST 1152(BX), Z24, Z24                       // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 17: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 18: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 17: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 17: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 18: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 17: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 17: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 18: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 18: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 18: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 18: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 18: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 18: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 18: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 18: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 19: Ch(e, f, g)
@@ -831,16 +831,16 @@ vector:
 	VPADDD.BCST 1216(BX), Z30, Z30                       // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 18: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 19: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 18: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 18: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 19: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 18: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 18: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 19: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 19: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 19: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 19: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 19: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 19: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 19: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 19: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 20: Ch(e, f, g)
@@ -849,16 +849,16 @@ vector:
 	VPADDD.BCST 1280(BX), Z28, Z28                       // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 19: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 20: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 19: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 19: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 20: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 19: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 19: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 20: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 20: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 20: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 20: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 20: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 20: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 20: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 20: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 21: Ch(e, f, g)
@@ -867,16 +867,16 @@ vector:
 	VPADDD.BCST 1344(BX), Z29, Z29                       // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 20: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 21: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 20: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 20: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 21: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 20: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 20: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 21: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 21: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 21: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 21: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 21: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 21: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 21: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 21: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 22: Ch(e, f, g)
@@ -885,16 +885,16 @@ vector:
 	VPADDD.BCST 1408(BX), Z27, Z27                       // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 21: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 22: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 21: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 21: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 22: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 21: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 21: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 22: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 22: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 22: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 22: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 22: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 22: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 22: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 22: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 23: Ch(e, f, g)
@@ -903,16 +903,16 @@ vector:
 	VPADDD.BCST 1472(BX), Z31, Z31                       // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 22: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 23: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 22: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 22: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 23: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 22: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 22: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 23: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 23: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 23: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 23: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 23: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 23: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 23: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 23: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 24: Ch(e, f, g)
@@ -921,16 +921,16 @@ vector:
 	VPADDD.BCST 1536(BX), Z26, Z26                       // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 23: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 24: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 23: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 23: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 24: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 23: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 23: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 24: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 24: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 24: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 24: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 24: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 24: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 24: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 24: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 25: Ch(e, f, g)
@@ -939,16 +939,16 @@ vector:
 	VPADDD.BCST 1600(BX), Z25, Z25                       // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 24: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 25: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 24: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 24: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 25: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 24: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 24: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 25: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 25: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 25: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 25: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 25: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 25: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 25: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 25: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 26: Ch(e, f, g)
@@ -957,16 +957,16 @@ vector:
 	VPADDD.BCST 1664(BX), Z24, Z24                       // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 25: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 26: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 25: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 25: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 26: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 25: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 25: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 26: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 26: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 26: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 26: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 26: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 26: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 26: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 26: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 27: Ch(e, f, g)
@@ -975,16 +975,16 @@ vector:
 	VPADDD.BCST 1728(BX), Z30, Z30                       // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 26: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 27: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 26: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 26: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 27: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 26: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 26: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 27: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 27: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 27: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 27: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 27: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 27: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 27: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 27: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 28: Ch(e, f, g)
@@ -993,16 +993,16 @@ vector:
 	VPADDD.BCST 1792(BX), Z28, Z28                       // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 27: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 28: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 27: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 27: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 28: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 27: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 27: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 28: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 28: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 28: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 28: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 28: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 28: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 28: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 28: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 29: Ch(e, f, g)
@@ -1011,16 +1011,16 @@ vector:
 	VPADDD.BCST 1856(BX), Z29, Z29                       // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 28: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 29: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 28: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 28: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 29: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 28: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 28: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 29: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 29: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 29: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 29: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 29: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 29: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 29: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 29: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 30: Ch(e, f, g)
@@ -1029,16 +1029,16 @@ vector:
 	VPADDD.BCST 1920(BX), Z27, Z27                       // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 29: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 30: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 29: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 29: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 30: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 29: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 29: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 30: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 30: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 30: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 30: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 30: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 30: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 30: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 30: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 31: Ch(e, f, g)
@@ -1047,16 +1047,16 @@ vector:
 	VPADDD.BCST 1984(BX), Z31, Z31                       // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 30: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 31: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 30: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 30: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 31: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 30: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 30: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 31: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 31: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 31: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 31: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 31: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 31: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 31: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 31: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 32: Ch(e, f, g)
@@ -1065,16 +1065,16 @@ vector:
 	VPADDD.BCST 2048(BX), Z26, Z26                       // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 31: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 32: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 31: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 31: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 32: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 31: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 31: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 32: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 32: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 32: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 32: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 32: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 32: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 32: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 32: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 33: Ch(e, f, g)
@@ -1083,16 +1083,16 @@ vector:
 	VPADDD.BCST 2112(BX), Z25, Z25                       // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 32: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 33: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 32: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 32: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 33: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 32: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 32: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 33: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 33: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 33: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 33: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 33: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 33: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 33: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 33: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 34: Ch(e, f, g)
@@ -1101,16 +1101,16 @@ vector:
 	VPADDD.BCST 2176(BX), Z24, Z24                       // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 33: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 34: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 33: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 33: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 34: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 33: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 33: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 34: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 34: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 34: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 34: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 34: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 34: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 34: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 34: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 35: Ch(e, f, g)
@@ -1119,16 +1119,16 @@ vector:
 	VPADDD.BCST 2240(BX), Z30, Z30                       // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 34: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 35: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 34: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 34: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 35: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 34: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 34: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 35: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 35: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 35: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 35: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 35: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 35: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 35: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 35: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 36: Ch(e, f, g)
@@ -1137,16 +1137,16 @@ vector:
 	VPADDD.BCST 2304(BX), Z28, Z28                       // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 35: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 36: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 35: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 35: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 36: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 35: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 35: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 36: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 36: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 36: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 36: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 36: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 36: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 36: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 36: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 37: Ch(e, f, g)
@@ -1155,16 +1155,16 @@ vector:
 	VPADDD.BCST 2368(BX), Z29, Z29                       // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 36: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 37: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 36: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 36: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 37: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 36: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 36: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 37: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 37: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 37: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 37: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 37: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 37: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 37: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 37: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 38: Ch(e, f, g)
@@ -1173,16 +1173,16 @@ vector:
 	VPADDD.BCST 2432(BX), Z27, Z27                       // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 37: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 38: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 37: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 37: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 38: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 37: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 37: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 38: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 38: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 38: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 38: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 38: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 38: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 38: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 38: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 39: Ch(e, f, g)
@@ -1191,16 +1191,16 @@ vector:
 	VPADDD.BCST 2496(BX), Z31, Z31                       // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 38: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 39: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 38: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 38: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 39: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 38: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 38: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 39: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 39: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 39: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 39: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 39: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 39: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 39: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 39: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 40: Ch(e, f, g)
@@ -1209,16 +1209,16 @@ vector:
 	VPADDD.BCST 2560(BX), Z26, Z26                       // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 39: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 40: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 39: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 39: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 40: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 39: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 39: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 40: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 40: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 40: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 40: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 40: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 40: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 40: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 40: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 41: Ch(e, f, g)
@@ -1227,16 +1227,16 @@ vector:
 	VPADDD.BCST 2624(BX), Z25, Z25                       // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 40: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 41: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 40: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 40: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 41: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 40: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 40: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 41: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 41: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 41: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 41: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 41: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 41: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 41: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 41: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 42: Ch(e, f, g)
@@ -1245,16 +1245,16 @@ vector:
 	VPADDD.BCST 2688(BX), Z24, Z24                       // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 41: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 42: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 41: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 41: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 42: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 41: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 41: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 42: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 42: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 42: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 42: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 42: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 42: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 42: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 42: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 43: Ch(e, f, g)
@@ -1263,16 +1263,16 @@ vector:
 	VPADDD.BCST 2752(BX), Z30, Z30                       // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 42: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 43: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 42: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 42: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 43: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 42: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 42: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 43: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 43: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 43: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 43: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 43: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 43: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 43: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 43: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 44: Ch(e, f, g)
@@ -1281,16 +1281,16 @@ vector:
 	VPADDD.BCST 2816(BX), Z28, Z28                       // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 43: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 44: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 43: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 43: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 44: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 43: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 43: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 44: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 44: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 44: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 44: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 44: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 44: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 44: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 44: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 45: Ch(e, f, g)
@@ -1299,16 +1299,16 @@ vector:
 	VPADDD.BCST 2880(BX), Z29, Z29                       // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 44: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 45: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 44: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 44: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 45: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 44: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 44: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 45: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 45: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 45: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 45: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 45: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 45: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 45: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 45: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 46: Ch(e, f, g)
@@ -1317,16 +1317,16 @@ vector:
 	VPADDD.BCST 2944(BX), Z27, Z27                       // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 45: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 46: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 45: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 45: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 46: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 45: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 45: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 46: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 46: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 46: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 46: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 46: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 46: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 46: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 46: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 47: Ch(e, f, g)
@@ -1335,16 +1335,16 @@ vector:
 	VPADDD.BCST 3008(BX), Z31, Z31                       // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 46: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 47: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 46: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 46: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 47: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 46: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 46: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 47: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 47: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 47: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 47: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 47: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 47: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 47: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 47: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 48: Ch(e, f, g)
@@ -1353,16 +1353,16 @@ vector:
 	VPADDD.BCST 3072(BX), Z26, Z26                       // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 47: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 48: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 47: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 47: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 48: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 47: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 47: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 48: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 48: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 48: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 48: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 48: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 48: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 48: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 48: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 49: Ch(e, f, g)
@@ -1371,16 +1371,16 @@ vector:
 	VPADDD.BCST 3136(BX), Z25, Z25                       // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 48: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 49: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 48: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 48: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 49: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 48: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 48: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 49: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 49: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 49: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 49: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 49: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 49: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 49: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 49: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 50: Ch(e, f, g)
@@ -1389,16 +1389,16 @@ vector:
 	VPADDD.BCST 3200(BX), Z24, Z24                       // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 49: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 50: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 49: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 49: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 50: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 49: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 49: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 50: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 50: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 50: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 50: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 50: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 50: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 50: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 50: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 51: Ch(e, f, g)
@@ -1407,16 +1407,16 @@ vector:
 	VPADDD.BCST 3264(BX), Z30, Z30                       // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 50: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 51: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 50: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 50: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 51: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 50: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 50: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 51: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 51: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 51: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 51: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 51: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 51: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 51: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 51: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 52: Ch(e, f, g)
@@ -1425,16 +1425,16 @@ vector:
 	VPADDD.BCST 3328(BX), Z28, Z28                       // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 51: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 52: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 51: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 51: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 52: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 51: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 51: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 52: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 52: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 52: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 52: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 52: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 52: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 52: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 52: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 53: Ch(e, f, g)
@@ -1443,16 +1443,16 @@ vector:
 	VPADDD.BCST 3392(BX), Z29, Z29                       // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 52: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 53: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 52: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 52: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 53: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 52: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 52: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 53: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 53: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 53: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 53: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 53: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 53: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 53: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 53: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 54: Ch(e, f, g)
@@ -1461,16 +1461,16 @@ vector:
 	VPADDD.BCST 3456(BX), Z27, Z27                       // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 53: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 54: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 53: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 53: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 54: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 53: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 53: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 54: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 54: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 54: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 54: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 54: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 54: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 54: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 54: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 55: Ch(e, f, g)
@@ -1479,16 +1479,16 @@ vector:
 	VPADDD.BCST 3520(BX), Z31, Z31                       // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 54: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 55: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 54: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 54: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 55: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 54: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 54: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 55: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 55: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 55: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 55: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 55: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 55: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 55: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 55: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 56: Ch(e, f, g)
@@ -1497,16 +1497,16 @@ vector:
 	VPADDD.BCST 3584(BX), Z26, Z26                       // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 55: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 56: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 55: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 55: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 56: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 55: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 55: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 56: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 56: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 56: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 56: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 56: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 56: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 56: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 56: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 57: Ch(e, f, g)
@@ -1515,16 +1515,16 @@ vector:
 	VPADDD.BCST 3648(BX), Z25, Z25                       // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 56: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 57: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 56: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 56: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 57: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 56: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 56: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 57: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 57: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 57: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 57: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 57: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 57: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 57: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 57: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 58: Ch(e, f, g)
@@ -1533,16 +1533,16 @@ vector:
 	VPADDD.BCST 3712(BX), Z24, Z24                       // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 57: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 58: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 57: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 57: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 58: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 57: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 57: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 58: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 58: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 58: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 58: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 58: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 58: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 58: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 58: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 59: Ch(e, f, g)
@@ -1551,16 +1551,16 @@ vector:
 	VPADDD.BCST 3776(BX), Z30, Z30                       // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 58: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 59: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 58: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 58: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 59: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 58: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 58: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 59: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 59: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 59: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 59: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 59: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 59: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 59: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 59: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 60: Ch(e, f, g)
@@ -1569,16 +1569,16 @@ vector:
 	VPADDD.BCST 3840(BX), Z28, Z28                       // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 59: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 60: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 59: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 59: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 60: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 59: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 59: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 60: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 60: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 60: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 60: Maj(a, b, c)
-	VPADDD Z26, Z28, Z7                                  // stream 0, first hash, round 60: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z7                                  // stream 0, first hash, round 60: new e = d + t
 	VPRORD $0x02, Z30, Z26                               // stream 0, first hash, round 60: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z22                               // stream 0, first hash, round 60: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z21                                   // stream 0, first hash, round 61: Ch(e, f, g)
@@ -1587,16 +1587,16 @@ vector:
 	VPADDD.BCST 3904(BX), Z29, Z29                       // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z20, Z22, Z26                      // stream 0, first hash, round 60: Σ0(a)
 	VPRORD $0x06, Z7, Z22                                // stream 0, first hash, round 61: Σ1(e), >>> 6
-	VPADDD Z26, Z23, Z26                                 // stream 0, first hash, round 60: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z23, Z26                                 // stream 0, first hash, round 60: Σ0 + Maj
 	VPRORD $0x0b, Z7, Z23                                // stream 0, first hash, round 61: Σ1(e), >>> 11
-	VPADDD Z26, Z28, Z3                                  // stream 0, first hash, round 60: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z28, Z3                                  // stream 0, first hash, round 60: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z7, Z28                                // stream 0, first hash, round 61: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z28, Z23, Z22                      // stream 0, first hash, round 61: Σ1(e)
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z22, Z29, Z29                                 // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z28                                   // stream 0, first hash, round 61: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z3, Z28                       // stream 0, first hash, round 61: Maj(a, b, c)
-	VPADDD Z25, Z29, Z6                                  // stream 0, first hash, round 61: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z6                                  // stream 0, first hash, round 61: new e = d + t
 	VPRORD $0x02, Z3, Z26                                // stream 0, first hash, round 61: Σ0(a), >>> 2
 	VPRORD $0x0d, Z3, Z25                                // stream 0, first hash, round 61: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 62: Ch(e, f, g)
@@ -1605,16 +1605,16 @@ vector:
 	VPADDD.BCST 3968(BX), Z27, Z27                       // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z22, Z25, Z26                      // stream 0, first hash, round 61: Σ0(a)
 	VPRORD $0x06, Z6, Z25                                // stream 0, first hash, round 62: Σ1(e), >>> 6
-	VPADDD Z26, Z28, Z28                                 // stream 0, first hash, round 61: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z28, Z28                                 // stream 0, first hash, round 61: Σ0 + Maj
 	VPRORD $0x0b, Z6, Z26                                // stream 0, first hash, round 62: Σ1(e), >>> 11
-	VPADDD Z28, Z29, Z2                                  // stream 0, first hash, round 61: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z28, Z29, Z2                                  // stream 0, first hash, round 61: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z6, Z29                                // stream 0, first hash, round 62: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z29, Z26, Z25                      // stream 0, first hash, round 62: Σ1(e)
 	VPADDD Z23, Z27, Z29                                 // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z25, Z29, Z29                                 // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z28                                   // stream 0, first hash, round 62: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z3, Z2, Z28                        // stream 0, first hash, round 62: Maj(a, b, c)
-	VPADDD Z24, Z29, Z5                                  // stream 0, first hash, round 62: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z29, Z5                                  // stream 0, first hash, round 62: new e = d + t
 	VPRORD $0x02, Z2, Z27                                // stream 0, first hash, round 62: Σ0(a), >>> 2
 	VPRORD $0x0d, Z2, Z26                                // stream 0, first hash, round 62: Σ0(a), >>> 13
 	VMOVDQA32 Z7, Z25                                    // stream 0, first hash, round 63: Ch(e, f, g)
@@ -1623,22 +1623,22 @@ vector:
 	VPADDD.BCST 4032(BX), Z31, Z31                       // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z24, Z26, Z27                      // stream 0, first hash, round 62: Σ0(a)
 	VPRORD $0x06, Z5, Z26                                // stream 0, first hash, round 63: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 62: Σ0 + Maj (Σ0(a))
+	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 62: Σ0 + Maj
 	VPRORD $0x0b, Z5, Z27                                // stream 0, first hash, round 63: Σ1(e), >>> 11
-	VPADDD Z28, Z29, Z1                                  // stream 0, first hash, round 62: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z28, Z29, Z1                                  // stream 0, first hash, round 62: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z5, Z29                                // stream 0, first hash, round 63: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z29, Z27, Z26                      // stream 0, first hash, round 63: Σ1(e)
 	VPADDD Z25, Z31, Z31                                 // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z3, Z29                                    // stream 0, first hash, round 63: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z2, Z1, Z29                        // stream 0, first hash, round 63: Maj(a, b, c)
-	VPADDD Z30, Z31, Z4                                  // stream 0, first hash, round 63: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z4                                  // stream 0, first hash, round 63: new e = d + t
 	VPRORD $0x02, Z1, Z30                                // stream 0, first hash, round 63: Σ0(a), >>> 2
 	VPRORD $0x0d, Z1, Z28                                // stream 0, first hash, round 63: Σ0(a), >>> 13
 	VPRORD $0x16, Z1, Z27                                // stream 0, first hash, round 63: Σ0(a), >>> 22
 	VPTERNLOGD $0x96, Z27, Z28, Z30                      // stream 0, first hash, round 63: Σ0(a)
-	VPADDD Z30, Z29, Z30                                 // stream 0, first hash, round 63: Σ0 + Maj (Σ0(a))
-	VPADDD Z30, Z31, Z0                                  // stream 0, first hash, round 63: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z30, Z29, Z30                                 // stream 0, first hash, round 63: Σ0 + Maj
+	VPADDD Z30, Z31, Z0                                  // stream 0, first hash, round 63: new a = t + Σ0 + Maj
 	JMP    second
 
 	// The first hash, for vectors of 2 nonces.
@@ -1666,9 +1666,9 @@ nonces2:
 	VPRORD $0x16, Z30, Z22                               // stream 0, first hash, round 4: Σ0(a), >>> 22
 	VPTERNLOGD $0x96, Z22, Z27, Z26                      // stream 0, first hash, round 4: Σ0(a)
 	VPTERNLOGD $0xb8, Z31, Z25, Z29                      // stream 0, first hash, round 5: Ch(e, f, g)
-	VPADDD Z26, Z23, Z27                                 // stream 0, first hash, round 4: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z23, Z27                                 // stream 0, first hash, round 4: Σ0 + Maj
 	VPRORD $0x06, Z25, Z26                               // stream 0, first hash, round 5: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 4: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 4: new a = t + Σ0 + Maj
 	VPRORD $0x0b, Z25, Z27                               // stream 0, first hash, round 5: Σ1(e), >>> 11
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 5: Σ1(e), >>> 25
 	VPADDD 16960(SI), Z29, Z29                           // stream 0, first hash, round 5: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -1684,9 +1684,9 @@ nonces2:
 	VPTERNLOGD $0xb8, Z25, Z23, Z20                      // stream 0, first hash, round 6: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z21, Z22, Z26                      // stream 0, first hash, round 5: Σ0(a)
 	VPRORD $0x06, Z23, Z22                               // stream 0, first hash, round 6: Σ1(e), >>> 6
-	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 5: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 5: Σ0 + Maj
 	VPRORD $0x0b, Z23, Z26                               // stream 0, first hash, round 6: Σ1(e), >>> 11
-	VPADDD Z27, Z29, Z29                                 // stream 0, first hash, round 5: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z29, Z29                                 // stream 0, first hash, round 5: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z23, Z27                               // stream 0, first hash, round 6: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z27, Z26, Z22                      // stream 0, first hash, round 6: Σ1(e)
 	VPADDD 17024(SI), Z20, Z27                           // stream 0, first hash, round 6: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -1703,16 +1703,16 @@ nonces2:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 6: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 7: Σ1(e), >>> 6
-	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 6: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 6: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 7: Σ1(e), >>> 11
-	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 6: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 6: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z26                               // stream 0, first hash, round 7: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z26, Z22, Z21                      // stream 0, first hash, round 7: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z26                                   // stream 0, first hash, round 7: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z26                      // stream 0, first hash, round 7: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 7: new e = d + t (a + W3)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 7: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 7: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 7: Σ0(a), >>> 13
 	VMOVDQA32 Z23, Z20                                   // stream 0, first hash, round 8: Ch(e, f, g)
@@ -1722,16 +1722,16 @@ nonces2:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 7: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 8: Σ1(e), >>> 6
-	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 7: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 7: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 8: Σ1(e), >>> 11
-	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 7: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 7: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z26                               // stream 0, first hash, round 8: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z26, Z22, Z21                      // stream 0, first hash, round 8: Σ1(e)
 	VPADDD Z20, Z25, Z26                                 // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z25                                   // stream 0, first hash, round 8: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z25                      // stream 0, first hash, round 8: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 8: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 8: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 8: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 8: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 9: Ch(e, f, g)
@@ -1741,16 +1741,16 @@ nonces2:
 	VPADDD Z18, Z23, Z23                                 // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 8: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 9: Σ1(e), >>> 6
-	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 8: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 8: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 9: Σ1(e), >>> 11
-	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 8: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 8: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z25                               // stream 0, first hash, round 9: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z25, Z22, Z21                      // stream 0, first hash, round 9: Σ1(e)
 	VPADDD Z20, Z23, Z25                                 // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 9: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 9: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 9: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 9: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 9: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 9: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 10: Ch(e, f, g)
@@ -1760,16 +1760,16 @@ nonces2:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 9: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 10: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 9: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 9: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 10: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 9: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 9: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 10: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 10: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 10: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 10: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 10: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 10: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 10: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 10: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 11: Ch(e, f, g)
@@ -1779,16 +1779,16 @@ nonces2:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 10: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 11: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 10: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 10: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 11: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 10: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 10: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 11: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 11: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 11: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 11: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 11: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 11: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 11: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 11: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 12: Ch(e, f, g)
@@ -1798,16 +1798,16 @@ nonces2:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 11: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 12: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 11: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 11: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 12: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 11: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 11: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 12: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 12: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 12: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 12: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 12: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 12: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 12: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 12: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 13: Ch(e, f, g)
@@ -1817,16 +1817,16 @@ nonces2:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 12: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 13: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 12: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 12: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 13: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 12: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 12: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 13: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 13: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 13: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 13: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 13: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 13: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 13: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 13: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 14: Ch(e, f, g)
@@ -1836,16 +1836,16 @@ nonces2:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 13: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 14: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 13: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 13: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 14: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 13: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 13: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 14: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 14: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 14: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 14: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 14: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 14: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 14: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 14: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 15: Ch(e, f, g)
@@ -1855,16 +1855,16 @@ nonces2:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 14: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 15: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 14: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 14: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 15: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 14: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 14: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 15: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 15: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 15: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 15: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 15: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 15: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 15: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 15: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 16: Ch(e, f, g)
@@ -1874,16 +1874,16 @@ nonces2:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 15: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 16: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 15: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 15: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 16: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 15: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 15: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 16: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 16: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 16: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 16: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 16: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 16: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 16: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 16: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 17: Ch(e, f, g)
@@ -1893,16 +1893,16 @@ nonces2:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 16: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 17: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 16: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 16: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 17: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 16: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 16: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 17: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 17: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 17: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 17: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 17: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 17: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 17: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 17: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 18: Ch(e, f, g)
@@ -1912,16 +1912,16 @@ nonces2:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 17: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 18: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 17: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 17: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 18: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 17: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 17: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 18: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 18: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 18: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 18: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 18: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 18: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 18: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 18: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 19: Ch(e, f, g)
@@ -1931,16 +1931,16 @@ nonces2:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 18: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 19: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 18: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 18: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 19: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 18: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 18: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 19: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 19: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 19: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 19: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 19: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 19: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 19: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 19: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 20: Ch(e, f, g)
@@ -1950,16 +1950,16 @@ nonces2:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 19: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 20: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 19: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 19: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 20: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 19: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 19: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 20: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 20: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 20: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 20: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 20: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 20: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 20: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 20: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 21: Ch(e, f, g)
@@ -1969,16 +1969,16 @@ nonces2:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 20: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 21: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 20: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 20: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 21: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 20: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 20: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 21: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 21: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 21: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 21: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 21: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 21: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 21: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 21: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 22: Ch(e, f, g)
@@ -1988,16 +1988,16 @@ nonces2:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 21: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 22: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 21: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 21: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 22: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 21: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 21: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 22: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 22: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 22: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 22: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 22: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 22: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 22: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 22: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 23: Ch(e, f, g)
@@ -2007,16 +2007,16 @@ nonces2:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 22: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 23: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 22: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 22: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 23: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 22: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 22: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 23: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 23: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 23: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 23: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 23: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 23: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 23: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 23: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 24: Ch(e, f, g)
@@ -2026,16 +2026,16 @@ nonces2:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 23: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 24: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 23: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 23: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 24: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 23: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 23: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 24: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 24: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 24: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 24: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 24: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 24: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 24: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 24: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 25: Ch(e, f, g)
@@ -2045,16 +2045,16 @@ nonces2:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 24: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 25: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 24: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 24: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 25: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 24: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 24: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 25: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 25: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 25: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 25: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 25: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 25: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 25: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 25: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 26: Ch(e, f, g)
@@ -2064,16 +2064,16 @@ nonces2:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 25: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 26: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 25: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 25: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 26: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 25: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 25: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 26: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 26: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 26: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 26: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 26: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 26: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 26: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 26: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 27: Ch(e, f, g)
@@ -2083,16 +2083,16 @@ nonces2:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 26: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 27: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 26: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 26: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 27: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 26: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 26: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 27: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 27: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 27: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 27: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 27: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 27: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 27: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 27: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 28: Ch(e, f, g)
@@ -2102,16 +2102,16 @@ nonces2:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 27: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 28: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 27: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 27: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 28: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 27: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 27: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 28: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 28: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 28: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 28: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 28: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 28: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 28: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 28: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 29: Ch(e, f, g)
@@ -2121,16 +2121,16 @@ nonces2:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 28: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 29: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 28: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 28: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 29: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 28: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 28: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 29: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 29: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 29: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 29: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 29: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 29: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 29: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 29: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 30: Ch(e, f, g)
@@ -2140,16 +2140,16 @@ nonces2:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 29: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 30: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 29: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 29: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 30: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 29: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 29: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 30: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 30: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 30: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 30: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 30: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 30: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 30: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 30: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 31: Ch(e, f, g)
@@ -2159,16 +2159,16 @@ nonces2:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 30: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 31: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 30: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 30: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 31: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 30: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 30: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 31: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 31: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 31: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 31: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 31: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 31: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 31: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 31: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 32: Ch(e, f, g)
@@ -2178,16 +2178,16 @@ nonces2:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 31: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 32: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 31: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 31: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 32: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 31: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 31: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 32: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 32: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 32: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 32: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 32: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 32: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 32: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 32: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 33: Ch(e, f, g)
@@ -2197,16 +2197,16 @@ nonces2:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 32: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 33: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 32: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 32: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 33: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 32: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 32: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 33: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 33: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 33: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 33: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 33: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 33: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 33: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 33: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 34: Ch(e, f, g)
@@ -2216,16 +2216,16 @@ nonces2:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 33: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 34: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 33: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 33: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 34: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 33: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 33: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 34: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 34: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 34: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 34: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 34: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 34: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 34: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 34: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 35: Ch(e, f, g)
@@ -2235,16 +2235,16 @@ nonces2:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 34: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 35: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 34: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 34: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 35: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 34: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 34: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 35: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 35: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 35: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 35: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 35: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 35: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 35: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 35: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 36: Ch(e, f, g)
@@ -2254,16 +2254,16 @@ nonces2:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 35: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 36: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 35: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 35: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 36: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 35: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 35: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 36: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 36: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 36: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 36: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 36: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 36: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 36: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 36: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 37: Ch(e, f, g)
@@ -2273,16 +2273,16 @@ nonces2:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 36: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 37: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 36: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 36: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 37: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 36: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 36: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 37: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 37: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 37: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 37: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 37: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 37: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 37: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 37: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 38: Ch(e, f, g)
@@ -2292,16 +2292,16 @@ nonces2:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 37: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 38: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 37: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 37: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 38: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 37: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 37: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 38: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 38: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 38: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 38: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 38: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 38: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 38: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 38: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 39: Ch(e, f, g)
@@ -2311,16 +2311,16 @@ nonces2:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 38: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 39: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 38: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 38: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 39: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 38: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 38: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 39: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 39: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 39: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 39: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 39: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 39: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 39: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 39: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 40: Ch(e, f, g)
@@ -2330,16 +2330,16 @@ nonces2:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 39: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 40: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 39: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 39: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 40: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 39: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 39: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 40: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 40: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 40: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 40: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 40: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 40: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 40: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 40: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 41: Ch(e, f, g)
@@ -2349,16 +2349,16 @@ nonces2:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 40: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 41: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 40: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 40: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 41: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 40: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 40: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 41: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 41: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 41: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 41: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 41: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 41: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 41: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 41: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 42: Ch(e, f, g)
@@ -2368,16 +2368,16 @@ nonces2:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 41: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 42: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 41: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 41: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 42: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 41: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 41: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 42: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 42: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 42: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 42: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 42: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 42: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 42: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 42: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 43: Ch(e, f, g)
@@ -2387,16 +2387,16 @@ nonces2:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 42: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 43: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 42: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 42: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 43: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 42: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 42: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 43: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 43: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 43: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 43: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 43: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 43: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 43: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 43: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 44: Ch(e, f, g)
@@ -2406,16 +2406,16 @@ nonces2:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 43: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 44: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 43: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 43: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 44: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 43: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 43: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 44: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 44: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 44: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 44: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 44: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 44: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 44: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 44: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 45: Ch(e, f, g)
@@ -2425,16 +2425,16 @@ nonces2:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 44: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 45: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 44: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 44: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 45: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 44: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 44: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 45: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 45: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 45: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 45: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 45: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 45: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 45: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 45: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 46: Ch(e, f, g)
@@ -2444,16 +2444,16 @@ nonces2:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 45: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 46: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 45: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 45: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 46: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 45: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 45: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 46: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 46: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 46: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 46: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 46: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 46: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 46: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 46: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 47: Ch(e, f, g)
@@ -2463,16 +2463,16 @@ nonces2:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 46: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 47: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 46: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 46: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 47: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 46: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 46: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 47: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 47: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 47: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 47: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 47: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 47: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 47: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 47: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 48: Ch(e, f, g)
@@ -2482,16 +2482,16 @@ nonces2:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 47: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 48: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 47: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 47: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 48: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 47: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 47: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 48: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 48: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 48: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 48: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 48: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 48: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 48: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 48: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 49: Ch(e, f, g)
@@ -2501,16 +2501,16 @@ nonces2:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 48: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 49: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 48: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 48: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 49: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 48: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 48: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 49: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 49: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 49: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 49: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 49: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 49: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 49: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 49: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 50: Ch(e, f, g)
@@ -2520,16 +2520,16 @@ nonces2:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 49: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 50: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 49: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 49: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 50: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 49: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 49: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 50: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 50: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 50: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 50: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 50: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 50: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 50: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 50: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 51: Ch(e, f, g)
@@ -2539,16 +2539,16 @@ nonces2:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 50: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 51: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 50: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 50: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 51: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 50: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 50: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 51: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 51: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 51: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 51: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 51: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 51: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 51: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 51: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 52: Ch(e, f, g)
@@ -2558,16 +2558,16 @@ nonces2:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 51: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 52: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 51: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 51: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 52: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 51: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 51: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 52: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 52: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 52: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 52: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 52: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 52: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 52: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 52: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 53: Ch(e, f, g)
@@ -2577,16 +2577,16 @@ nonces2:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 52: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 53: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 52: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 52: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 53: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 52: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 52: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 53: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 53: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 53: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 53: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 53: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 53: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 53: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 53: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 54: Ch(e, f, g)
@@ -2596,16 +2596,16 @@ nonces2:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 53: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 54: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 53: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 53: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 54: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 53: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 53: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 54: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 54: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 54: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 54: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 54: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 54: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 54: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 54: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 55: Ch(e, f, g)
@@ -2615,16 +2615,16 @@ nonces2:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 54: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 55: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 54: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 54: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 55: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 54: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 54: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 55: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 55: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 55: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 55: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 55: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 55: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 55: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 55: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 56: Ch(e, f, g)
@@ -2634,16 +2634,16 @@ nonces2:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 55: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 56: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 55: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 55: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 56: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 55: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 55: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 56: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 56: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 56: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 56: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 56: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 56: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 56: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 56: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 57: Ch(e, f, g)
@@ -2653,16 +2653,16 @@ nonces2:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 56: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 57: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 56: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 56: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 57: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 56: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 56: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 57: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 57: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 57: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 57: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 57: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 57: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 57: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 57: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 58: Ch(e, f, g)
@@ -2672,16 +2672,16 @@ nonces2:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 57: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 58: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 57: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 57: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 58: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 57: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 57: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 58: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 58: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 58: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 58: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 58: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 58: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 58: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 58: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 59: Ch(e, f, g)
@@ -2691,16 +2691,16 @@ nonces2:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 58: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 59: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 58: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 58: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 59: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 58: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 58: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 59: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 59: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 59: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 59: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 59: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 59: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 59: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 59: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 60: Ch(e, f, g)
@@ -2710,16 +2710,16 @@ nonces2:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 59: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 60: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 59: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 59: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 60: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 59: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 59: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 60: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 60: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 60: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 60: Maj(a, b, c)
-	VPADDD Z26, Z28, Z7                                  // stream 0, first hash, round 60: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z7                                  // stream 0, first hash, round 60: new e = d + t
 	VPRORD $0x02, Z30, Z26                               // stream 0, first hash, round 60: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z22                               // stream 0, first hash, round 60: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z21                                   // stream 0, first hash, round 61: Ch(e, f, g)
@@ -2729,16 +2729,16 @@ nonces2:
 	VPADDD Z19, Z29, Z29                                 // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z20, Z22, Z26                      // stream 0, first hash, round 60: Σ0(a)
 	VPRORD $0x06, Z7, Z22                                // stream 0, first hash, round 61: Σ1(e), >>> 6
-	VPADDD Z26, Z23, Z26                                 // stream 0, first hash, round 60: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z23, Z26                                 // stream 0, first hash, round 60: Σ0 + Maj
 	VPRORD $0x0b, Z7, Z23                                // stream 0, first hash, round 61: Σ1(e), >>> 11
-	VPADDD Z26, Z28, Z3                                  // stream 0, first hash, round 60: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z28, Z3                                  // stream 0, first hash, round 60: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z7, Z28                                // stream 0, first hash, round 61: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z28, Z23, Z22                      // stream 0, first hash, round 61: Σ1(e)
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z22, Z29, Z29                                 // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z28                                   // stream 0, first hash, round 61: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z3, Z28                       // stream 0, first hash, round 61: Maj(a, b, c)
-	VPADDD Z25, Z29, Z6                                  // stream 0, first hash, round 61: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z6                                  // stream 0, first hash, round 61: new e = d + t
 	VPRORD $0x02, Z3, Z26                                // stream 0, first hash, round 61: Σ0(a), >>> 2
 	VPRORD $0x0d, Z3, Z25                                // stream 0, first hash, round 61: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 62: Ch(e, f, g)
@@ -2748,16 +2748,16 @@ nonces2:
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z22, Z25, Z26                      // stream 0, first hash, round 61: Σ0(a)
 	VPRORD $0x06, Z6, Z25                                // stream 0, first hash, round 62: Σ1(e), >>> 6
-	VPADDD Z26, Z28, Z28                                 // stream 0, first hash, round 61: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z28, Z28                                 // stream 0, first hash, round 61: Σ0 + Maj
 	VPRORD $0x0b, Z6, Z26                                // stream 0, first hash, round 62: Σ1(e), >>> 11
-	VPADDD Z28, Z29, Z2                                  // stream 0, first hash, round 61: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z28, Z29, Z2                                  // stream 0, first hash, round 61: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z6, Z29                                // stream 0, first hash, round 62: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z29, Z26, Z25                      // stream 0, first hash, round 62: Σ1(e)
 	VPADDD Z23, Z27, Z29                                 // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z25, Z29, Z29                                 // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z28                                   // stream 0, first hash, round 62: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z3, Z2, Z28                        // stream 0, first hash, round 62: Maj(a, b, c)
-	VPADDD Z24, Z29, Z5                                  // stream 0, first hash, round 62: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z29, Z5                                  // stream 0, first hash, round 62: new e = d + t
 	VPRORD $0x02, Z2, Z27                                // stream 0, first hash, round 62: Σ0(a), >>> 2
 	VPRORD $0x0d, Z2, Z26                                // stream 0, first hash, round 62: Σ0(a), >>> 13
 	VMOVDQA32 Z7, Z25                                    // stream 0, first hash, round 63: Ch(e, f, g)
@@ -2767,22 +2767,22 @@ nonces2:
 	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z24, Z26, Z27                      // stream 0, first hash, round 62: Σ0(a)
 	VPRORD $0x06, Z5, Z26                                // stream 0, first hash, round 63: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 62: Σ0 + Maj (Σ0(a))
+	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 62: Σ0 + Maj
 	VPRORD $0x0b, Z5, Z27                                // stream 0, first hash, round 63: Σ1(e), >>> 11
-	VPADDD Z28, Z29, Z1                                  // stream 0, first hash, round 62: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z28, Z29, Z1                                  // stream 0, first hash, round 62: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z5, Z29                                // stream 0, first hash, round 63: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z29, Z27, Z26                      // stream 0, first hash, round 63: Σ1(e)
 	VPADDD Z25, Z31, Z31                                 // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z3, Z29                                    // stream 0, first hash, round 63: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z2, Z1, Z29                        // stream 0, first hash, round 63: Maj(a, b, c)
-	VPADDD Z30, Z31, Z4                                  // stream 0, first hash, round 63: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z4                                  // stream 0, first hash, round 63: new e = d + t
 	VPRORD $0x02, Z1, Z30                                // stream 0, first hash, round 63: Σ0(a), >>> 2
 	VPRORD $0x0d, Z1, Z28                                // stream 0, first hash, round 63: Σ0(a), >>> 13
 	VPRORD $0x16, Z1, Z27                                // stream 0, first hash, round 63: Σ0(a), >>> 22
 	VPTERNLOGD $0x96, Z27, Z28, Z30                      // stream 0, first hash, round 63: Σ0(a)
-	VPADDD Z30, Z29, Z30                                 // stream 0, first hash, round 63: Σ0 + Maj (Σ0(a))
-	VPADDD Z30, Z31, Z0                                  // stream 0, first hash, round 63: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z30, Z29, Z30                                 // stream 0, first hash, round 63: Σ0 + Maj
+	VPADDD Z30, Z31, Z0                                  // stream 0, first hash, round 63: new a = t + Σ0 + Maj
 	JMP    second
 
 	// The first hash, for vectors of 4 nonces.
@@ -2810,9 +2810,9 @@ nonces4:
 	VPRORD $0x16, Z30, Z22                               // stream 0, first hash, round 4: Σ0(a), >>> 22
 	VPTERNLOGD $0x96, Z22, Z27, Z26                      // stream 0, first hash, round 4: Σ0(a)
 	VPTERNLOGD $0xb8, Z31, Z25, Z29                      // stream 0, first hash, round 5: Ch(e, f, g)
-	VPADDD Z26, Z23, Z27                                 // stream 0, first hash, round 4: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z23, Z27                                 // stream 0, first hash, round 4: Σ0 + Maj
 	VPRORD $0x06, Z25, Z26                               // stream 0, first hash, round 5: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 4: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 4: new a = t + Σ0 + Maj
 	VPRORD $0x0b, Z25, Z27                               // stream 0, first hash, round 5: Σ1(e), >>> 11
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 5: Σ1(e), >>> 25
 	VPADDD 16960(SI), Z29, Z29                           // stream 0, first hash, round 5: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -2828,9 +2828,9 @@ nonces4:
 	VPTERNLOGD $0xb8, Z25, Z23, Z20                      // stream 0, first hash, round 6: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z21, Z22, Z26                      // stream 0, first hash, round 5: Σ0(a)
 	VPRORD $0x06, Z23, Z22                               // stream 0, first hash, round 6: Σ1(e), >>> 6
-	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 5: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 5: Σ0 + Maj
 	VPRORD $0x0b, Z23, Z26                               // stream 0, first hash, round 6: Σ1(e), >>> 11
-	VPADDD Z27, Z29, Z29                                 // stream 0, first hash, round 5: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z29, Z29                                 // stream 0, first hash, round 5: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z23, Z27                               // stream 0, first hash, round 6: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z27, Z26, Z22                      // stream 0, first hash, round 6: Σ1(e)
 	VPADDD 17024(SI), Z20, Z27                           // stream 0, first hash, round 6: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -2847,16 +2847,16 @@ nonces4:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 6: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 7: Σ1(e), >>> 6
-	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 6: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 6: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 7: Σ1(e), >>> 11
-	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 6: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 6: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z26                               // stream 0, first hash, round 7: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z26, Z22, Z21                      // stream 0, first hash, round 7: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z26                                   // stream 0, first hash, round 7: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z26                      // stream 0, first hash, round 7: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 7: new e = d + t (a + W3)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 7: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 7: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 7: Σ0(a), >>> 13
 	VMOVDQA32 Z23, Z20                                   // stream 0, first hash, round 8: Ch(e, f, g)
@@ -2866,16 +2866,16 @@ nonces4:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 7: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 8: Σ1(e), >>> 6
-	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 7: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 7: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 8: Σ1(e), >>> 11
-	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 7: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 7: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z26                               // stream 0, first hash, round 8: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z26, Z22, Z21                      // stream 0, first hash, round 8: Σ1(e)
 	VPADDD Z20, Z25, Z26                                 // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z25                                   // stream 0, first hash, round 8: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z25                      // stream 0, first hash, round 8: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 8: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 8: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 8: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 8: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 9: Ch(e, f, g)
@@ -2885,16 +2885,16 @@ nonces4:
 	VPADDD Z18, Z23, Z23                                 // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 8: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 9: Σ1(e), >>> 6
-	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 8: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 8: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 9: Σ1(e), >>> 11
-	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 8: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 8: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z25                               // stream 0, first hash, round 9: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z25, Z22, Z21                      // stream 0, first hash, round 9: Σ1(e)
 	VPADDD Z20, Z23, Z25                                 // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 9: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 9: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 9: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 9: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 9: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 9: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 10: Ch(e, f, g)
@@ -2904,16 +2904,16 @@ nonces4:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 9: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 10: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 9: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 9: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 10: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 9: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 9: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 10: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 10: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 10: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 10: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 10: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 10: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 10: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 10: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 11: Ch(e, f, g)
@@ -2923,16 +2923,16 @@ nonces4:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 10: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 11: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 10: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 10: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 11: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 10: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 10: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 11: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 11: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 11: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 11: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 11: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 11: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 11: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 11: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 12: Ch(e, f, g)
@@ -2942,16 +2942,16 @@ nonces4:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 11: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 12: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 11: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 11: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 12: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 11: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 11: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 12: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 12: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 12: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 12: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 12: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 12: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 12: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 12: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 13: Ch(e, f, g)
@@ -2961,16 +2961,16 @@ nonces4:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 12: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 13: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 12: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 12: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 13: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 12: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 12: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 13: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 13: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 13: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 13: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 13: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 13: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 13: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 13: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 14: Ch(e, f, g)
@@ -2980,16 +2980,16 @@ nonces4:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 13: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 14: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 13: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 13: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 14: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 13: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 13: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 14: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 14: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 14: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 14: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 14: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 14: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 14: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 14: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 15: Ch(e, f, g)
@@ -2999,16 +2999,16 @@ nonces4:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 14: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 15: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 14: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 14: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 15: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 14: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 14: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 15: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 15: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 15: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 15: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 15: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 15: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 15: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 15: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 16: Ch(e, f, g)
@@ -3018,16 +3018,16 @@ nonces4:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 15: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 16: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 15: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 15: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 16: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 15: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 15: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 16: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 16: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 16: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 16: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 16: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 16: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 16: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 16: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 17: Ch(e, f, g)
@@ -3037,16 +3037,16 @@ nonces4:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 16: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 17: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 16: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 16: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 17: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 16: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 16: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 17: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 17: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 17: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 17: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 17: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 17: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 17: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 17: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 18: Ch(e, f, g)
@@ -3056,16 +3056,16 @@ nonces4:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 17: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 18: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 17: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 17: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 18: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 17: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 17: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 18: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 18: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 18: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 18: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 18: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 18: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 18: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 18: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 19: Ch(e, f, g)
@@ -3075,16 +3075,16 @@ nonces4:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 18: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 19: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 18: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 18: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 19: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 18: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 18: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 19: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 19: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 19: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 19: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 19: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 19: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 19: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 19: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 20: Ch(e, f, g)
@@ -3094,16 +3094,16 @@ nonces4:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 19: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 20: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 19: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 19: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 20: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 19: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 19: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 20: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 20: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 20: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 20: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 20: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 20: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 20: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 20: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 21: Ch(e, f, g)
@@ -3113,16 +3113,16 @@ nonces4:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 20: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 21: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 20: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 20: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 21: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 20: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 20: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 21: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 21: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 21: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 21: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 21: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 21: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 21: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 21: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 22: Ch(e, f, g)
@@ -3132,16 +3132,16 @@ nonces4:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 21: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 22: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 21: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 21: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 22: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 21: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 21: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 22: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 22: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 22: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 22: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 22: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 22: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 22: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 22: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 23: Ch(e, f, g)
@@ -3151,16 +3151,16 @@ nonces4:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 22: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 23: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 22: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 22: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 23: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 22: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 22: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 23: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 23: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 23: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 23: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 23: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 23: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 23: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 23: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 24: Ch(e, f, g)
@@ -3170,16 +3170,16 @@ nonces4:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 23: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 24: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 23: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 23: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 24: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 23: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 23: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 24: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 24: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 24: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 24: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 24: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 24: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 24: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 24: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 25: Ch(e, f, g)
@@ -3189,16 +3189,16 @@ nonces4:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 24: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 25: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 24: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 24: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 25: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 24: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 24: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 25: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 25: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 25: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 25: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 25: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 25: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 25: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 25: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 26: Ch(e, f, g)
@@ -3208,16 +3208,16 @@ nonces4:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 25: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 26: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 25: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 25: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 26: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 25: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 25: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 26: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 26: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 26: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 26: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 26: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 26: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 26: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 26: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 27: Ch(e, f, g)
@@ -3227,16 +3227,16 @@ nonces4:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 26: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 27: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 26: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 26: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 27: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 26: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 26: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 27: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 27: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 27: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 27: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 27: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 27: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 27: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 27: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 28: Ch(e, f, g)
@@ -3246,16 +3246,16 @@ nonces4:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 27: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 28: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 27: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 27: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 28: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 27: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 27: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 28: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 28: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 28: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 28: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 28: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 28: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 28: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 28: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 29: Ch(e, f, g)
@@ -3265,16 +3265,16 @@ nonces4:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 28: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 29: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 28: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 28: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 29: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 28: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 28: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 29: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 29: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 29: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 29: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 29: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 29: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 29: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 29: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 30: Ch(e, f, g)
@@ -3284,16 +3284,16 @@ nonces4:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 29: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 30: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 29: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 29: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 30: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 29: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 29: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 30: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 30: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 30: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 30: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 30: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 30: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 30: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 30: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 31: Ch(e, f, g)
@@ -3303,16 +3303,16 @@ nonces4:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 30: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 31: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 30: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 30: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 31: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 30: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 30: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 31: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 31: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 31: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 31: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 31: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 31: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 31: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 31: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 32: Ch(e, f, g)
@@ -3322,16 +3322,16 @@ nonces4:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 31: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 32: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 31: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 31: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 32: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 31: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 31: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 32: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 32: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 32: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 32: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 32: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 32: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 32: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 32: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 33: Ch(e, f, g)
@@ -3341,16 +3341,16 @@ nonces4:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 32: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 33: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 32: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 32: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 33: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 32: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 32: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 33: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 33: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 33: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 33: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 33: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 33: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 33: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 33: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 34: Ch(e, f, g)
@@ -3360,16 +3360,16 @@ nonces4:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 33: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 34: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 33: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 33: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 34: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 33: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 33: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 34: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 34: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 34: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 34: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 34: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 34: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 34: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 34: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 35: Ch(e, f, g)
@@ -3379,16 +3379,16 @@ nonces4:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 34: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 35: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 34: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 34: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 35: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 34: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 34: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 35: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 35: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 35: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 35: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 35: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 35: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 35: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 35: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 36: Ch(e, f, g)
@@ -3398,16 +3398,16 @@ nonces4:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 35: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 36: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 35: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 35: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 36: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 35: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 35: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 36: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 36: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 36: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 36: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 36: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 36: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 36: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 36: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 37: Ch(e, f, g)
@@ -3417,16 +3417,16 @@ nonces4:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 36: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 37: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 36: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 36: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 37: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 36: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 36: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 37: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 37: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 37: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 37: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 37: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 37: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 37: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 37: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 38: Ch(e, f, g)
@@ -3436,16 +3436,16 @@ nonces4:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 37: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 38: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 37: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 37: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 38: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 37: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 37: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 38: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 38: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 38: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 38: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 38: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 38: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 38: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 38: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 39: Ch(e, f, g)
@@ -3455,16 +3455,16 @@ nonces4:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 38: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 39: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 38: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 38: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 39: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 38: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 38: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 39: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 39: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 39: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 39: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 39: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 39: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 39: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 39: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 40: Ch(e, f, g)
@@ -3474,16 +3474,16 @@ nonces4:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 39: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 40: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 39: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 39: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 40: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 39: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 39: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 40: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 40: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 40: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 40: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 40: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 40: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 40: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 40: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 41: Ch(e, f, g)
@@ -3493,16 +3493,16 @@ nonces4:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 40: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 41: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 40: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 40: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 41: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 40: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 40: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 41: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 41: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 41: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 41: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 41: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 41: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 41: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 41: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 42: Ch(e, f, g)
@@ -3512,16 +3512,16 @@ nonces4:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 41: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 42: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 41: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 41: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 42: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 41: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 41: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 42: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 42: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 42: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 42: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 42: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 42: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 42: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 42: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 43: Ch(e, f, g)
@@ -3531,16 +3531,16 @@ nonces4:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 42: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 43: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 42: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 42: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 43: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 42: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 42: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 43: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 43: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 43: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 43: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 43: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 43: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 43: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 43: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 44: Ch(e, f, g)
@@ -3550,16 +3550,16 @@ nonces4:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 43: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 44: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 43: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 43: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 44: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 43: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 43: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 44: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 44: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 44: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 44: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 44: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 44: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 44: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 44: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 45: Ch(e, f, g)
@@ -3569,16 +3569,16 @@ nonces4:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 44: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 45: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 44: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 44: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 45: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 44: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 44: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 45: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 45: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 45: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 45: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 45: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 45: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 45: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 45: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 46: Ch(e, f, g)
@@ -3588,16 +3588,16 @@ nonces4:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 45: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 46: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 45: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 45: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 46: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 45: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 45: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 46: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 46: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 46: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 46: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 46: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 46: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 46: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 46: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 47: Ch(e, f, g)
@@ -3607,16 +3607,16 @@ nonces4:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 46: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 47: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 46: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 46: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 47: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 46: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 46: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 47: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 47: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 47: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 47: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 47: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 47: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 47: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 47: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 48: Ch(e, f, g)
@@ -3626,16 +3626,16 @@ nonces4:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 47: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 48: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 47: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 47: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 48: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 47: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 47: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 48: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 48: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 48: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 48: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 48: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 48: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 48: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 48: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 49: Ch(e, f, g)
@@ -3645,16 +3645,16 @@ nonces4:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 48: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 49: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 48: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 48: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 49: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 48: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 48: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 49: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 49: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 49: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 49: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 49: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 49: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 49: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 49: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 50: Ch(e, f, g)
@@ -3664,16 +3664,16 @@ nonces4:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 49: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 50: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 49: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 49: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 50: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 49: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 49: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 50: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 50: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 50: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 50: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 50: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 50: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 50: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 50: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 51: Ch(e, f, g)
@@ -3683,16 +3683,16 @@ nonces4:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 50: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 51: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 50: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 50: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 51: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 50: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 50: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 51: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 51: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 51: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 51: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 51: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 51: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 51: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 51: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 52: Ch(e, f, g)
@@ -3702,16 +3702,16 @@ nonces4:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 51: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 52: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 51: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 51: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 52: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 51: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 51: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 52: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 52: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 52: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 52: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 52: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 52: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 52: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 52: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 53: Ch(e, f, g)
@@ -3721,16 +3721,16 @@ nonces4:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 52: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 53: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 52: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 52: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 53: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 52: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 52: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 53: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 53: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 53: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 53: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 53: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 53: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 53: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 53: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 54: Ch(e, f, g)
@@ -3740,16 +3740,16 @@ nonces4:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 53: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 54: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 53: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 53: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 54: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 53: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 53: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 54: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 54: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 54: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 54: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 54: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 54: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 54: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 54: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 55: Ch(e, f, g)
@@ -3759,16 +3759,16 @@ nonces4:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 54: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 55: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 54: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 54: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 55: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 54: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 54: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 55: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 55: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 55: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 55: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 55: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 55: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 55: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 55: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 56: Ch(e, f, g)
@@ -3778,16 +3778,16 @@ nonces4:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 55: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 56: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 55: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 55: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 56: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 55: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 55: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 56: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 56: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 56: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 56: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 56: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 56: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 56: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 56: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 57: Ch(e, f, g)
@@ -3797,16 +3797,16 @@ nonces4:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 56: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 57: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 56: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 56: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 57: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 56: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 56: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 57: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 57: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 57: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 57: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 57: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 57: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 57: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 57: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 58: Ch(e, f, g)
@@ -3816,16 +3816,16 @@ nonces4:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 57: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 58: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 57: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 57: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 58: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 57: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 57: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 58: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 58: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 58: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 58: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 58: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 58: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 58: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 58: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 59: Ch(e, f, g)
@@ -3835,16 +3835,16 @@ nonces4:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 58: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 59: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 58: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 58: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 59: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 58: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 58: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 59: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 59: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 59: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 59: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 59: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 59: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 59: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 59: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 60: Ch(e, f, g)
@@ -3854,16 +3854,16 @@ nonces4:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 59: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 60: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 59: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 59: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 60: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 59: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 59: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 60: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 60: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 60: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 60: Maj(a, b, c)
-	VPADDD Z26, Z28, Z7                                  // stream 0, first hash, round 60: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z7                                  // stream 0, first hash, round 60: new e = d + t
 	VPRORD $0x02, Z30, Z26                               // stream 0, first hash, round 60: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z22                               // stream 0, first hash, round 60: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z21                                   // stream 0, first hash, round 61: Ch(e, f, g)
@@ -3873,16 +3873,16 @@ nonces4:
 	VPADDD Z19, Z29, Z29                                 // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z20, Z22, Z26                      // stream 0, first hash, round 60: Σ0(a)
 	VPRORD $0x06, Z7, Z22                                // stream 0, first hash, round 61: Σ1(e), >>> 6
-	VPADDD Z26, Z23, Z26                                 // stream 0, first hash, round 60: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z23, Z26                                 // stream 0, first hash, round 60: Σ0 + Maj
 	VPRORD $0x0b, Z7, Z23                                // stream 0, first hash, round 61: Σ1(e), >>> 11
-	VPADDD Z26, Z28, Z3                                  // stream 0, first hash, round 60: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z28, Z3                                  // stream 0, first hash, round 60: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z7, Z28                                // stream 0, first hash, round 61: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z28, Z23, Z22                      // stream 0, first hash, round 61: Σ1(e)
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z22, Z29, Z29                                 // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z28                                   // stream 0, first hash, round 61: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z3, Z28                       // stream 0, first hash, round 61: Maj(a, b, c)
-	VPADDD Z25, Z29, Z6                                  // stream 0, first hash, round 61: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z6                                  // stream 0, first hash, round 61: new e = d + t
 	VPRORD $0x02, Z3, Z26                                // stream 0, first hash, round 61: Σ0(a), >>> 2
 	VPRORD $0x0d, Z3, Z25                                // stream 0, first hash, round 61: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 62: Ch(e, f, g)
@@ -3892,16 +3892,16 @@ nonces4:
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z22, Z25, Z26                      // stream 0, first hash, round 61: Σ0(a)
 	VPRORD $0x06, Z6, Z25                                // stream 0, first hash, round 62: Σ1(e), >>> 6
-	VPADDD Z26, Z28, Z28                                 // stream 0, first hash, round 61: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z28, Z28                                 // stream 0, first hash, round 61: Σ0 + Maj
 	VPRORD $0x0b, Z6, Z26                                // stream 0, first hash, round 62: Σ1(e), >>> 11
-	VPADDD Z28, Z29, Z2                                  // stream 0, first hash, round 61: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z28, Z29, Z2                                  // stream 0, first hash, round 61: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z6, Z29                                // stream 0, first hash, round 62: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z29, Z26, Z25                      // stream 0, first hash, round 62: Σ1(e)
 	VPADDD Z23, Z27, Z29                                 // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z25, Z29, Z29                                 // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z28                                   // stream 0, first hash, round 62: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z3, Z2, Z28                        // stream 0, first hash, round 62: Maj(a, b, c)
-	VPADDD Z24, Z29, Z5                                  // stream 0, first hash, round 62: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z29, Z5                                  // stream 0, first hash, round 62: new e = d + t
 	VPRORD $0x02, Z2, Z27                                // stream 0, first hash, round 62: Σ0(a), >>> 2
 	VPRORD $0x0d, Z2, Z26                                // stream 0, first hash, round 62: Σ0(a), >>> 13
 	VMOVDQA32 Z7, Z25                                    // stream 0, first hash, round 63: Ch(e, f, g)
@@ -3911,22 +3911,22 @@ nonces4:
 	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z24, Z26, Z27                      // stream 0, first hash, round 62: Σ0(a)
 	VPRORD $0x06, Z5, Z26                                // stream 0, first hash, round 63: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 62: Σ0 + Maj (Σ0(a))
+	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 62: Σ0 + Maj
 	VPRORD $0x0b, Z5, Z27                                // stream 0, first hash, round 63: Σ1(e), >>> 11
-	VPADDD Z28, Z29, Z1                                  // stream 0, first hash, round 62: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z28, Z29, Z1                                  // stream 0, first hash, round 62: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z5, Z29                                // stream 0, first hash, round 63: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z29, Z27, Z26                      // stream 0, first hash, round 63: Σ1(e)
 	VPADDD Z25, Z31, Z31                                 // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z3, Z29                                    // stream 0, first hash, round 63: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z2, Z1, Z29                        // stream 0, first hash, round 63: Maj(a, b, c)
-	VPADDD Z30, Z31, Z4                                  // stream 0, first hash, round 63: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z4                                  // stream 0, first hash, round 63: new e = d + t
 	VPRORD $0x02, Z1, Z30                                // stream 0, first hash, round 63: Σ0(a), >>> 2
 	VPRORD $0x0d, Z1, Z28                                // stream 0, first hash, round 63: Σ0(a), >>> 13
 	VPRORD $0x16, Z1, Z27                                // stream 0, first hash, round 63: Σ0(a), >>> 22
 	VPTERNLOGD $0x96, Z27, Z28, Z30                      // stream 0, first hash, round 63: Σ0(a)
-	VPADDD Z30, Z29, Z30                                 // stream 0, first hash, round 63: Σ0 + Maj (Σ0(a))
-	VPADDD Z30, Z31, Z0                                  // stream 0, first hash, round 63: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z30, Z29, Z30                                 // stream 0, first hash, round 63: Σ0 + Maj
+	VPADDD Z30, Z31, Z0                                  // stream 0, first hash, round 63: new a = t + Σ0 + Maj
 	JMP    second
 
 	// The first hash, for vectors of 8 nonces.
@@ -3954,9 +3954,9 @@ nonces8:
 	VPRORD $0x16, Z30, Z22                               // stream 0, first hash, round 4: Σ0(a), >>> 22
 	VPTERNLOGD $0x96, Z22, Z27, Z26                      // stream 0, first hash, round 4: Σ0(a)
 	VPTERNLOGD $0xb8, Z31, Z25, Z29                      // stream 0, first hash, round 5: Ch(e, f, g)
-	VPADDD Z26, Z23, Z27                                 // stream 0, first hash, round 4: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z23, Z27                                 // stream 0, first hash, round 4: Σ0 + Maj
 	VPRORD $0x06, Z25, Z26                               // stream 0, first hash, round 5: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 4: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 4: new a = t + Σ0 + Maj
 	VPRORD $0x0b, Z25, Z27                               // stream 0, first hash, round 5: Σ1(e), >>> 11
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 5: Σ1(e), >>> 25
 	VPADDD 16960(SI), Z29, Z29                           // stream 0, first hash, round 5: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -3972,9 +3972,9 @@ nonces8:
 	VPTERNLOGD $0xb8, Z25, Z23, Z20                      // stream 0, first hash, round 6: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z21, Z22, Z26                      // stream 0, first hash, round 5: Σ0(a)
 	VPRORD $0x06, Z23, Z22                               // stream 0, first hash, round 6: Σ1(e), >>> 6
-	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 5: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 5: Σ0 + Maj
 	VPRORD $0x0b, Z23, Z26                               // stream 0, first hash, round 6: Σ1(e), >>> 11
-	VPADDD Z27, Z29, Z29                                 // stream 0, first hash, round 5: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z29, Z29                                 // stream 0, first hash, round 5: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z23, Z27                               // stream 0, first hash, round 6: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z27, Z26, Z22                      // stream 0, first hash, round 6: Σ1(e)
 	VPADDD 17024(SI), Z20, Z27                           // stream 0, first hash, round 6: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -3991,16 +3991,16 @@ nonces8:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 6: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 7: Σ1(e), >>> 6
-	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 6: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 6: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 7: Σ1(e), >>> 11
-	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 6: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 6: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z26                               // stream 0, first hash, round 7: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z26, Z22, Z21                      // stream 0, first hash, round 7: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z26                                   // stream 0, first hash, round 7: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z26                      // stream 0, first hash, round 7: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 7: new e = d + t (a + W3)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 7: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 7: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 7: Σ0(a), >>> 13
 	VMOVDQA32 Z23, Z20                                   // stream 0, first hash, round 8: Ch(e, f, g)
@@ -4010,16 +4010,16 @@ nonces8:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 7: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 8: Σ1(e), >>> 6
-	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 7: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 7: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 8: Σ1(e), >>> 11
-	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 7: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 7: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z26                               // stream 0, first hash, round 8: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z26, Z22, Z21                      // stream 0, first hash, round 8: Σ1(e)
 	VPADDD Z20, Z25, Z26                                 // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z25                                   // stream 0, first hash, round 8: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z25                      // stream 0, first hash, round 8: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 8: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 8: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 8: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 8: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 9: Ch(e, f, g)
@@ -4029,16 +4029,16 @@ nonces8:
 	VPADDD Z18, Z23, Z23                                 // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 8: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 9: Σ1(e), >>> 6
-	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 8: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 8: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 9: Σ1(e), >>> 11
-	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 8: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 8: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z25                               // stream 0, first hash, round 9: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z25, Z22, Z21                      // stream 0, first hash, round 9: Σ1(e)
 	VPADDD Z20, Z23, Z25                                 // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 9: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 9: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 9: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 9: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 9: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 9: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 10: Ch(e, f, g)
@@ -4048,16 +4048,16 @@ nonces8:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 9: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 10: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 9: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 9: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 10: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 9: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 9: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 10: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 10: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 10: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 10: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 10: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 10: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 10: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 10: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 11: Ch(e, f, g)
@@ -4067,16 +4067,16 @@ nonces8:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 10: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 11: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 10: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 10: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 11: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 10: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 10: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 11: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 11: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 11: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 11: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 11: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 11: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 11: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 11: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 12: Ch(e, f, g)
@@ -4086,16 +4086,16 @@ nonces8:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 11: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 12: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 11: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 11: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 12: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 11: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 11: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 12: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 12: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 12: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 12: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 12: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 12: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 12: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 12: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 13: Ch(e, f, g)
@@ -4105,16 +4105,16 @@ nonces8:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 12: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 13: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 12: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 12: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 13: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 12: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 12: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 13: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 13: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 13: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 13: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 13: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 13: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 13: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 13: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 14: Ch(e, f, g)
@@ -4124,16 +4124,16 @@ nonces8:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 13: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 14: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 13: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 13: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 14: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 13: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 13: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 14: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 14: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 14: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 14: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 14: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 14: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 14: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 14: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 15: Ch(e, f, g)
@@ -4143,16 +4143,16 @@ nonces8:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 14: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 15: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 14: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 14: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 15: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 14: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 14: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 15: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 15: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 15: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 15: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 15: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 15: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 15: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 15: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 16: Ch(e, f, g)
@@ -4162,16 +4162,16 @@ nonces8:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 15: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 16: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 15: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 15: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 16: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 15: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 15: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 16: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 16: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 16: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 16: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 16: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 16: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 16: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 16: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 17: Ch(e, f, g)
@@ -4181,16 +4181,16 @@ nonces8:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 16: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 17: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 16: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 16: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 17: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 16: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 16: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 17: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 17: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 17: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 17: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 17: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 17: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 17: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 17: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 18: Ch(e, f, g)
@@ -4200,16 +4200,16 @@ nonces8:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 17: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 18: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 17: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 17: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 18: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 17: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 17: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 18: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 18: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 18: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 18: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 18: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 18: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 18: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 18: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 19: Ch(e, f, g)
@@ -4219,16 +4219,16 @@ nonces8:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 18: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 19: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 18: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 18: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 19: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 18: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 18: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 19: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 19: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 19: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 19: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 19: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 19: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 19: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 19: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 20: Ch(e, f, g)
@@ -4238,16 +4238,16 @@ nonces8:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 19: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 20: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 19: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 19: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 20: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 19: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 19: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 20: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 20: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 20: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 20: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 20: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 20: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 20: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 20: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 21: Ch(e, f, g)
@@ -4257,16 +4257,16 @@ nonces8:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 20: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 21: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 20: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 20: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 21: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 20: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 20: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 21: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 21: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 21: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 21: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 21: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 21: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 21: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 21: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 22: Ch(e, f, g)
@@ -4276,16 +4276,16 @@ nonces8:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 21: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 22: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 21: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 21: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 22: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 21: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 21: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 22: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 22: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 22: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 22: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 22: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 22: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 22: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 22: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 23: Ch(e, f, g)
@@ -4295,16 +4295,16 @@ nonces8:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 22: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 23: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 22: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 22: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 23: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 22: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 22: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 23: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 23: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 23: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 23: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 23: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 23: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 23: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 23: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 24: Ch(e, f, g)
@@ -4314,16 +4314,16 @@ nonces8:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 23: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 24: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 23: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 23: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 24: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 23: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 23: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 24: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 24: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 24: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 24: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 24: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 24: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 24: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 24: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 25: Ch(e, f, g)
@@ -4333,16 +4333,16 @@ nonces8:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 24: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 25: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 24: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 24: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 25: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 24: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 24: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 25: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 25: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 25: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 25: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 25: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 25: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 25: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 25: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 26: Ch(e, f, g)
@@ -4352,16 +4352,16 @@ nonces8:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 25: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 26: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 25: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 25: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 26: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 25: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 25: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 26: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 26: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 26: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 26: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 26: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 26: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 26: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 26: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 27: Ch(e, f, g)
@@ -4371,16 +4371,16 @@ nonces8:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 26: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 27: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 26: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 26: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 27: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 26: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 26: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 27: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 27: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 27: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 27: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 27: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 27: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 27: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 27: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 28: Ch(e, f, g)
@@ -4390,16 +4390,16 @@ nonces8:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 27: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 28: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 27: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 27: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 28: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 27: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 27: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 28: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 28: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 28: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 28: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 28: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 28: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 28: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 28: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 29: Ch(e, f, g)
@@ -4409,16 +4409,16 @@ nonces8:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 28: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 29: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 28: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 28: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 29: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 28: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 28: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 29: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 29: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 29: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 29: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 29: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 29: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 29: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 29: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 30: Ch(e, f, g)
@@ -4428,16 +4428,16 @@ nonces8:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 29: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 30: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 29: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 29: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 30: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 29: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 29: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 30: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 30: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 30: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 30: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 30: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 30: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 30: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 30: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 31: Ch(e, f, g)
@@ -4447,16 +4447,16 @@ nonces8:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 30: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 31: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 30: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 30: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 31: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 30: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 30: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 31: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 31: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 31: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 31: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 31: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 31: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 31: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 31: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 32: Ch(e, f, g)
@@ -4466,16 +4466,16 @@ nonces8:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 31: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 32: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 31: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 31: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 32: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 31: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 31: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 32: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 32: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 32: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 32: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 32: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 32: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 32: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 32: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 33: Ch(e, f, g)
@@ -4485,16 +4485,16 @@ nonces8:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 32: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 33: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 32: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 32: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 33: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 32: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 32: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 33: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 33: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 33: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 33: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 33: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 33: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 33: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 33: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 34: Ch(e, f, g)
@@ -4504,16 +4504,16 @@ nonces8:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 33: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 34: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 33: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 33: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 34: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 33: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 33: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 34: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 34: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 34: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 34: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 34: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 34: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 34: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 34: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 35: Ch(e, f, g)
@@ -4523,16 +4523,16 @@ nonces8:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 34: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 35: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 34: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 34: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 35: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 34: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 34: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 35: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 35: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 35: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 35: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 35: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 35: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 35: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 35: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 36: Ch(e, f, g)
@@ -4542,16 +4542,16 @@ nonces8:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 35: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 36: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 35: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 35: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 36: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 35: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 35: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 36: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 36: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 36: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 36: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 36: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 36: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 36: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 36: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 37: Ch(e, f, g)
@@ -4561,16 +4561,16 @@ nonces8:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 36: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 37: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 36: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 36: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 37: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 36: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 36: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 37: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 37: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 37: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 37: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 37: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 37: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 37: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 37: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 38: Ch(e, f, g)
@@ -4580,16 +4580,16 @@ nonces8:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 37: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 38: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 37: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 37: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 38: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 37: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 37: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 38: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 38: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 38: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 38: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 38: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 38: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 38: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 38: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 39: Ch(e, f, g)
@@ -4599,16 +4599,16 @@ nonces8:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 38: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 39: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 38: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 38: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 39: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 38: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 38: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 39: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 39: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 39: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 39: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 39: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 39: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 39: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 39: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 40: Ch(e, f, g)
@@ -4618,16 +4618,16 @@ nonces8:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 39: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 40: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 39: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 39: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 40: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 39: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 39: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 40: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 40: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 40: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 40: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 40: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 40: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 40: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 40: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 41: Ch(e, f, g)
@@ -4637,16 +4637,16 @@ nonces8:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 40: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 41: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 40: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 40: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 41: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 40: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 40: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 41: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 41: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 41: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 41: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 41: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 41: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 41: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 41: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 42: Ch(e, f, g)
@@ -4656,16 +4656,16 @@ nonces8:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 41: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 42: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 41: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 41: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 42: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 41: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 41: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 42: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 42: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 42: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 42: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 42: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 42: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 42: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 42: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 43: Ch(e, f, g)
@@ -4675,16 +4675,16 @@ nonces8:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 42: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 43: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 42: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 42: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 43: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 42: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 42: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 43: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 43: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 43: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 43: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 43: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 43: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 43: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 43: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 44: Ch(e, f, g)
@@ -4694,16 +4694,16 @@ nonces8:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 43: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 44: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 43: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 43: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 44: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 43: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 43: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 44: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 44: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 44: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 44: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 44: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 44: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 44: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 44: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 45: Ch(e, f, g)
@@ -4713,16 +4713,16 @@ nonces8:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 44: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 45: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 44: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 44: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 45: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 44: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 44: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 45: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 45: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 45: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 45: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 45: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 45: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 45: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 45: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 46: Ch(e, f, g)
@@ -4732,16 +4732,16 @@ nonces8:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 45: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 46: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 45: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 45: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 46: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 45: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 45: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 46: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 46: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 46: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 46: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 46: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 46: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 46: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 46: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 47: Ch(e, f, g)
@@ -4751,16 +4751,16 @@ nonces8:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 46: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 47: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 46: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 46: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 47: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 46: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 46: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 47: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 47: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 47: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 47: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 47: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 47: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 47: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 47: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 48: Ch(e, f, g)
@@ -4770,16 +4770,16 @@ nonces8:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 47: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 48: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 47: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 47: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 48: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 47: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 47: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 48: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 48: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 48: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 48: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 48: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 48: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 48: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 48: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 49: Ch(e, f, g)
@@ -4789,16 +4789,16 @@ nonces8:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 48: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 49: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 48: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 48: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 49: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 48: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 48: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 49: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 49: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 49: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 49: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 49: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 49: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 49: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 49: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 50: Ch(e, f, g)
@@ -4808,16 +4808,16 @@ nonces8:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 49: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 50: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 49: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 49: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 50: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 49: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 49: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 50: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 50: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 50: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 50: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 50: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 50: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 50: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 50: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 51: Ch(e, f, g)
@@ -4827,16 +4827,16 @@ nonces8:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 50: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 51: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 50: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 50: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 51: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 50: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 50: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 51: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 51: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 51: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 51: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 51: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 51: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 51: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 51: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 52: Ch(e, f, g)
@@ -4846,16 +4846,16 @@ nonces8:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 51: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 52: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 51: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 51: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 52: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 51: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 51: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 52: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 52: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 52: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 52: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 52: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 52: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 52: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 52: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 53: Ch(e, f, g)
@@ -4865,16 +4865,16 @@ nonces8:
 	VPADDD Z18, Z29, Z29                                 // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 52: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 53: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 52: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 52: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 53: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 52: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 52: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 53: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 53: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 53: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 53: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 53: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 53: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 53: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 53: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 54: Ch(e, f, g)
@@ -4884,16 +4884,16 @@ nonces8:
 	VPADDD Z18, Z27, Z27                                 // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 53: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 54: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 53: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 53: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 54: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 53: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 53: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 54: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 54: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 54: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 54: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 54: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 54: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 54: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 54: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 55: Ch(e, f, g)
@@ -4903,16 +4903,16 @@ nonces8:
 	VPADDD Z18, Z31, Z31                                 // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 54: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 55: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 54: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 54: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 55: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 54: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 54: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 55: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 55: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 55: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 55: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 55: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 55: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 55: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 55: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 56: Ch(e, f, g)
@@ -4922,16 +4922,16 @@ nonces8:
 	VPADDD Z18, Z26, Z26                                 // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 55: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 56: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 55: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 55: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 56: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 55: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 55: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 56: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 56: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 56: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 56: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 56: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 56: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 56: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 56: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 57: Ch(e, f, g)
@@ -4941,16 +4941,16 @@ nonces8:
 	VPADDD Z18, Z25, Z25                                 // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 56: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 57: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 56: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 56: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 57: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 56: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 56: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 57: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 57: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 57: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 57: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 57: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 57: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 57: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 57: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 58: Ch(e, f, g)
@@ -4960,16 +4960,16 @@ nonces8:
 	VPADDD Z18, Z24, Z24                                 // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 57: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 58: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 57: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 57: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 58: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 57: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 57: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 58: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 58: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 58: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 58: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 58: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 58: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 58: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 58: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 59: Ch(e, f, g)
@@ -4979,16 +4979,16 @@ nonces8:
 	VPADDD Z18, Z30, Z30                                 // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 58: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 59: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 58: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 58: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 59: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 58: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 58: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 59: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 59: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 59: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 59: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 59: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 59: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 59: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 59: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 60: Ch(e, f, g)
@@ -4998,16 +4998,16 @@ nonces8:
 	VPADDD Z18, Z28, Z28                                 // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 59: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 60: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 59: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 59: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 60: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 59: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 59: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 60: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 60: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 60: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 60: Maj(a, b, c)
-	VPADDD Z26, Z28, Z7                                  // stream 0, first hash, round 60: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z7                                  // stream 0, first hash, round 60: new e = d + t
 	VPRORD $0x02, Z30, Z26                               // stream 0, first hash, round 60: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z22                               // stream 0, first hash, round 60: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z21                                   // stream 0, first hash, round 61: Ch(e, f, g)
@@ -5017,16 +5017,16 @@ nonces8:
 	VPADDD Z19, Z29, Z29                                 // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z20, Z22, Z26                      // stream 0, first hash, round 60: Σ0(a)
 	VPRORD $0x06, Z7, Z22                                // stream 0, first hash, round 61: Σ1(e), >>> 6
-	VPADDD Z26, Z23, Z26                                 // stream 0, first hash, round 60: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z23, Z26                                 // stream 0, first hash, round 60: Σ0 + Maj
 	VPRORD $0x0b, Z7, Z23                                // stream 0, first hash, round 61: Σ1(e), >>> 11
-	VPADDD Z26, Z28, Z3                                  // stream 0, first hash, round 60: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z28, Z3                                  // stream 0, first hash, round 60: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z7, Z28                                // stream 0, first hash, round 61: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z28, Z23, Z22                      // stream 0, first hash, round 61: Σ1(e)
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z22, Z29, Z29                                 // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z28                                   // stream 0, first hash, round 61: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z3, Z28                       // stream 0, first hash, round 61: Maj(a, b, c)
-	VPADDD Z25, Z29, Z6                                  // stream 0, first hash, round 61: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z6                                  // stream 0, first hash, round 61: new e = d + t
 	VPRORD $0x02, Z3, Z26                                // stream 0, first hash, round 61: Σ0(a), >>> 2
 	VPRORD $0x0d, Z3, Z25                                // stream 0, first hash, round 61: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 62: Ch(e, f, g)
@@ -5036,16 +5036,16 @@ nonces8:
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z22, Z25, Z26                      // stream 0, first hash, round 61: Σ0(a)
 	VPRORD $0x06, Z6, Z25                                // stream 0, first hash, round 62: Σ1(e), >>> 6
-	VPADDD Z26, Z28, Z28                                 // stream 0, first hash, round 61: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z28, Z28                                 // stream 0, first hash, round 61: Σ0 + Maj
 	VPRORD $0x0b, Z6, Z26                                // stream 0, first hash, round 62: Σ1(e), >>> 11
-	VPADDD Z28, Z29, Z2                                  // stream 0, first hash, round 61: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z28, Z29, Z2                                  // stream 0, first hash, round 61: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z6, Z29                                // stream 0, first hash, round 62: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z29, Z26, Z25                      // stream 0, first hash, round 62: Σ1(e)
 	VPADDD Z23, Z27, Z29                                 // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z25, Z29, Z29                                 // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z28                                   // stream 0, first hash, round 62: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z3, Z2, Z28                        // stream 0, first hash, round 62: Maj(a, b, c)
-	VPADDD Z24, Z29, Z5                                  // stream 0, first hash, round 62: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z29, Z5                                  // stream 0, first hash, round 62: new e = d + t
 	VPRORD $0x02, Z2, Z27                                // stream 0, first hash, round 62: Σ0(a), >>> 2
 	VPRORD $0x0d, Z2, Z26                                // stream 0, first hash, round 62: Σ0(a), >>> 13
 	VMOVDQA32 Z7, Z25                                    // stream 0, first hash, round 63: Ch(e, f, g)
@@ -5055,22 +5055,22 @@ nonces8:
 	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z24, Z26, Z27                      // stream 0, first hash, round 62: Σ0(a)
 	VPRORD $0x06, Z5, Z26                                // stream 0, first hash, round 63: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 62: Σ0 + Maj (Σ0(a))
+	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 62: Σ0 + Maj
 	VPRORD $0x0b, Z5, Z27                                // stream 0, first hash, round 63: Σ1(e), >>> 11
-	VPADDD Z28, Z29, Z1                                  // stream 0, first hash, round 62: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z28, Z29, Z1                                  // stream 0, first hash, round 62: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z5, Z29                                // stream 0, first hash, round 63: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z29, Z27, Z26                      // stream 0, first hash, round 63: Σ1(e)
 	VPADDD Z25, Z31, Z31                                 // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z3, Z29                                    // stream 0, first hash, round 63: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z2, Z1, Z29                        // stream 0, first hash, round 63: Maj(a, b, c)
-	VPADDD Z30, Z31, Z4                                  // stream 0, first hash, round 63: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z4                                  // stream 0, first hash, round 63: new e = d + t
 	VPRORD $0x02, Z1, Z30                                // stream 0, first hash, round 63: Σ0(a), >>> 2
 	VPRORD $0x0d, Z1, Z28                                // stream 0, first hash, round 63: Σ0(a), >>> 13
 	VPRORD $0x16, Z1, Z27                                // stream 0, first hash, round 63: Σ0(a), >>> 22
 	VPTERNLOGD $0x96, Z27, Z28, Z30                      // stream 0, first hash, round 63: Σ0(a)
-	VPADDD Z30, Z29, Z30                                 // stream 0, first hash, round 63: Σ0 + Maj (Σ0(a))
-	VPADDD Z30, Z31, Z0                                  // stream 0, first hash, round 63: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z30, Z29, Z30                                 // stream 0, first hash, round 63: Σ0 + Maj
+	VPADDD Z30, Z31, Z0                                  // stream 0, first hash, round 63: new a = t + Σ0 + Maj
 	JMP    second
 
 	// The first hash, for vectors of 16 nonces.
@@ -5096,9 +5096,9 @@ nonces16:
 	VPRORD $0x16, Z30, Z22                               // stream 0, first hash, round 4: Σ0(a), >>> 22
 	VPTERNLOGD $0x96, Z22, Z27, Z26                      // stream 0, first hash, round 4: Σ0(a)
 	VPTERNLOGD $0xb8, Z31, Z25, Z29                      // stream 0, first hash, round 5: Ch(e, f, g)
-	VPADDD Z26, Z23, Z27                                 // stream 0, first hash, round 4: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z23, Z27                                 // stream 0, first hash, round 4: Σ0 + Maj
 	VPRORD $0x06, Z25, Z26                               // stream 0, first hash, round 5: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 4: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 4: new a = t + Σ0 + Maj
 	VPRORD $0x0b, Z25, Z27                               // stream 0, first hash, round 5: Σ1(e), >>> 11
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 5: Σ1(e), >>> 25
 	VPADDD 16960(SI), Z29, Z29                           // stream 0, first hash, round 5: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -5114,9 +5114,9 @@ nonces16:
 	VPTERNLOGD $0xb8, Z25, Z23, Z20                      // stream 0, first hash, round 6: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z21, Z22, Z26                      // stream 0, first hash, round 5: Σ0(a)
 	VPRORD $0x06, Z23, Z22                               // stream 0, first hash, round 6: Σ1(e), >>> 6
-	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 5: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 5: Σ0 + Maj
 	VPRORD $0x0b, Z23, Z26                               // stream 0, first hash, round 6: Σ1(e), >>> 11
-	VPADDD Z27, Z29, Z29                                 // stream 0, first hash, round 5: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z29, Z29                                 // stream 0, first hash, round 5: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z23, Z27                               // stream 0, first hash, round 6: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z27, Z26, Z22                      // stream 0, first hash, round 6: Σ1(e)
 	VPADDD 17024(SI), Z20, Z27                           // stream 0, first hash, round 6: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -5132,16 +5132,16 @@ nonces16:
 	VPADDD 448(BX), Z31, Z31                             // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 6: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 7: Σ1(e), >>> 6
-	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 6: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 6: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 7: Σ1(e), >>> 11
-	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 6: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z27, Z27                                 // stream 0, first hash, round 6: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z26                               // stream 0, first hash, round 7: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z26, Z22, Z21                      // stream 0, first hash, round 7: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 7: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z26                                   // stream 0, first hash, round 7: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z26                      // stream 0, first hash, round 7: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 7: new e = d + t (a + W3)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 7: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 7: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 7: Σ0(a), >>> 13
 	VMOVDQA32 Z23, Z20                                   // stream 0, first hash, round 8: Ch(e, f, g)
@@ -5150,16 +5150,16 @@ nonces16:
 	VPADDD 512(BX), Z25, Z25                             // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 7: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 8: Σ1(e), >>> 6
-	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 7: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z26, Z26                                 // stream 0, first hash, round 7: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 8: Σ1(e), >>> 11
-	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 7: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 7: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z26                               // stream 0, first hash, round 8: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z26, Z22, Z21                      // stream 0, first hash, round 8: Σ1(e)
 	VPADDD Z20, Z25, Z26                                 // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 8: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z25                                   // stream 0, first hash, round 8: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z25                      // stream 0, first hash, round 8: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 8: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 8: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 8: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 8: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 9: Ch(e, f, g)
@@ -5168,16 +5168,16 @@ nonces16:
 	VPADDD 576(BX), Z23, Z23                             // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 8: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 9: Σ1(e), >>> 6
-	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 8: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 8: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 9: Σ1(e), >>> 11
-	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 8: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 8: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z25                               // stream 0, first hash, round 9: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z25, Z22, Z21                      // stream 0, first hash, round 9: Σ1(e)
 	VPADDD Z20, Z23, Z25                                 // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 9: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 9: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 9: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 9: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 9: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 9: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 9: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 10: Ch(e, f, g)
@@ -5186,16 +5186,16 @@ nonces16:
 	VPADDD 640(BX), Z24, Z24                             // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 9: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 10: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 9: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 9: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 10: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 9: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 9: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 10: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 10: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 10: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 10: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 10: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 10: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 10: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 10: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 10: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 11: Ch(e, f, g)
@@ -5204,16 +5204,16 @@ nonces16:
 	VPADDD 704(BX), Z30, Z30                             // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 10: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 11: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 10: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 10: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 11: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 10: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 10: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 11: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 11: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 11: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 11: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 11: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 11: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 11: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 11: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 11: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 12: Ch(e, f, g)
@@ -5222,16 +5222,16 @@ nonces16:
 	VPADDD 768(BX), Z28, Z28                             // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 11: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 12: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 11: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 11: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 12: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 11: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 11: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 12: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 12: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 12: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 12: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 12: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 12: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 12: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 12: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 12: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 13: Ch(e, f, g)
@@ -5240,16 +5240,16 @@ nonces16:
 	VPADDD 832(BX), Z29, Z29                             // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 12: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 13: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 12: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 12: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 13: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 12: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 12: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 13: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 13: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 13: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 13: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 13: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 13: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 13: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 13: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 13: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 14: Ch(e, f, g)
@@ -5258,16 +5258,16 @@ nonces16:
 	VPADDD 896(BX), Z27, Z27                             // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 13: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 14: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 13: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 13: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 14: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 13: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 13: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 14: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 14: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 14: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 14: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 14: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 14: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 14: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 14: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 14: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 15: Ch(e, f, g)
@@ -5276,16 +5276,16 @@ nonces16:
 	VPADDD 960(BX), Z31, Z31                             // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 14: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 15: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 14: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 14: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 15: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 14: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 14: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 15: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 15: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 15: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 15: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 15: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 15: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 15: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 15: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 15: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 16: Ch(e, f, g)
@@ -5294,16 +5294,16 @@ nonces16:
 	VPADDD 1024(BX), Z26, Z26                            // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 15: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 16: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 15: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 15: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 16: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 15: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 15: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 16: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 16: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 16: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 16: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 16: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 16: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 16: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 16: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 16: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 17: Ch(e, f, g)
@@ -5312,16 +5312,16 @@ nonces16:
 	VPADDD 1088(BX), Z25, Z25                            // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 16: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 17: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 16: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 16: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 17: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 16: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 16: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 17: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 17: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 17: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 17: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 17: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 17: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 17: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 17: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 17: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 18: Ch(e, f, g)
@@ -5330,16 +5330,16 @@ nonces16:
 	VPADDD 1152(BX), Z24, Z24                            // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 17: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 18: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 17: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 17: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 18: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 17: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 17: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 18: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 18: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 18: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 18: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 18: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 18: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 18: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 18: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 18: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 19: Ch(e, f, g)
@@ -5348,16 +5348,16 @@ nonces16:
 	VPADDD 1216(BX), Z30, Z30                            // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 18: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 19: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 18: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 18: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 19: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 18: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 18: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 19: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 19: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 19: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 19: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 19: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 19: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 19: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 19: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 19: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 20: Ch(e, f, g)
@@ -5366,16 +5366,16 @@ nonces16:
 	VPADDD 1280(BX), Z28, Z28                            // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 19: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 20: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 19: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 19: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 20: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 19: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 19: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 20: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 20: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 20: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 20: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 20: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 20: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 20: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 20: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 20: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 21: Ch(e, f, g)
@@ -5384,16 +5384,16 @@ nonces16:
 	VPADDD 1344(BX), Z29, Z29                            // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 20: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 21: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 20: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 20: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 21: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 20: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 20: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 21: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 21: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 21: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 21: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 21: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 21: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 21: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 21: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 21: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 22: Ch(e, f, g)
@@ -5402,16 +5402,16 @@ nonces16:
 	VPADDD 1408(BX), Z27, Z27                            // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 21: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 22: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 21: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 21: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 22: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 21: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 21: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 22: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 22: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 22: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 22: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 22: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 22: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 22: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 22: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 22: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 23: Ch(e, f, g)
@@ -5420,16 +5420,16 @@ nonces16:
 	VPADDD 1472(BX), Z31, Z31                            // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 22: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 23: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 22: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 22: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 23: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 22: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 22: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 23: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 23: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 23: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 23: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 23: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 23: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 23: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 23: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 23: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 24: Ch(e, f, g)
@@ -5438,16 +5438,16 @@ nonces16:
 	VPADDD 1536(BX), Z26, Z26                            // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 23: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 24: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 23: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 23: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 24: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 23: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 23: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 24: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 24: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 24: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 24: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 24: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 24: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 24: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 24: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 24: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 25: Ch(e, f, g)
@@ -5456,16 +5456,16 @@ nonces16:
 	VPADDD 1600(BX), Z25, Z25                            // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 24: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 25: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 24: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 24: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 25: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 24: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 24: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 25: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 25: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 25: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 25: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 25: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 25: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 25: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 25: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 25: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 26: Ch(e, f, g)
@@ -5474,16 +5474,16 @@ nonces16:
 	VPADDD 1664(BX), Z24, Z24                            // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 25: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 26: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 25: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 25: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 26: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 25: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 25: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 26: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 26: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 26: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 26: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 26: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 26: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 26: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 26: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 26: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 27: Ch(e, f, g)
@@ -5492,16 +5492,16 @@ nonces16:
 	VPADDD 1728(BX), Z30, Z30                            // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 26: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 27: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 26: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 26: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 27: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 26: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 26: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 27: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 27: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 27: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 27: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 27: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 27: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 27: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 27: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 27: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 28: Ch(e, f, g)
@@ -5510,16 +5510,16 @@ nonces16:
 	VPADDD 1792(BX), Z28, Z28                            // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 27: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 28: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 27: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 27: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 28: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 27: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 27: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 28: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 28: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 28: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 28: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 28: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 28: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 28: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 28: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 28: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 29: Ch(e, f, g)
@@ -5528,16 +5528,16 @@ nonces16:
 	VPADDD 1856(BX), Z29, Z29                            // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 28: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 29: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 28: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 28: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 29: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 28: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 28: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 29: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 29: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 29: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 29: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 29: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 29: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 29: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 29: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 29: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 30: Ch(e, f, g)
@@ -5546,16 +5546,16 @@ nonces16:
 	VPADDD 1920(BX), Z27, Z27                            // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 29: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 30: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 29: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 29: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 30: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 29: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 29: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 30: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 30: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 30: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 30: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 30: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 30: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 30: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 30: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 30: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 31: Ch(e, f, g)
@@ -5564,16 +5564,16 @@ nonces16:
 	VPADDD 1984(BX), Z31, Z31                            // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 30: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 31: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 30: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 30: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 31: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 30: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 30: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 31: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 31: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 31: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 31: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 31: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 31: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 31: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 31: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 31: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 32: Ch(e, f, g)
@@ -5582,16 +5582,16 @@ nonces16:
 	VPADDD 2048(BX), Z26, Z26                            // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 31: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 32: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 31: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 31: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 32: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 31: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 31: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 32: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 32: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 32: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 32: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 32: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 32: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 32: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 32: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 32: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 33: Ch(e, f, g)
@@ -5600,16 +5600,16 @@ nonces16:
 	VPADDD 2112(BX), Z25, Z25                            // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 32: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 33: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 32: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 32: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 33: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 32: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 32: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 33: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 33: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 33: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 33: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 33: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 33: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 33: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 33: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 33: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 34: Ch(e, f, g)
@@ -5618,16 +5618,16 @@ nonces16:
 	VPADDD 2176(BX), Z24, Z24                            // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 33: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 34: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 33: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 33: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 34: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 33: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 33: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 34: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 34: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 34: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 34: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 34: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 34: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 34: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 34: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 34: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 35: Ch(e, f, g)
@@ -5636,16 +5636,16 @@ nonces16:
 	VPADDD 2240(BX), Z30, Z30                            // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 34: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 35: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 34: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 34: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 35: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 34: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 34: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 35: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 35: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 35: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 35: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 35: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 35: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 35: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 35: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 35: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 36: Ch(e, f, g)
@@ -5654,16 +5654,16 @@ nonces16:
 	VPADDD 2304(BX), Z28, Z28                            // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 35: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 36: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 35: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 35: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 36: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 35: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 35: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 36: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 36: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 36: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 36: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 36: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 36: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 36: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 36: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 36: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 37: Ch(e, f, g)
@@ -5672,16 +5672,16 @@ nonces16:
 	VPADDD 2368(BX), Z29, Z29                            // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 36: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 37: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 36: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 36: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 37: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 36: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 36: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 37: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 37: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 37: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 37: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 37: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 37: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 37: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 37: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 37: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 38: Ch(e, f, g)
@@ -5690,16 +5690,16 @@ nonces16:
 	VPADDD 2432(BX), Z27, Z27                            // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 37: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 38: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 37: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 37: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 38: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 37: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 37: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 38: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 38: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 38: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 38: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 38: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 38: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 38: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 38: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 38: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 39: Ch(e, f, g)
@@ -5708,16 +5708,16 @@ nonces16:
 	VPADDD 2496(BX), Z31, Z31                            // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 38: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 39: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 38: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 38: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 39: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 38: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 38: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 39: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 39: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 39: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 39: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 39: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 39: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 39: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 39: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 39: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 40: Ch(e, f, g)
@@ -5726,16 +5726,16 @@ nonces16:
 	VPADDD 2560(BX), Z26, Z26                            // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 39: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 40: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 39: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 39: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 40: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 39: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 39: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 40: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 40: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 40: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 40: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 40: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 40: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 40: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 40: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 40: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 41: Ch(e, f, g)
@@ -5744,16 +5744,16 @@ nonces16:
 	VPADDD 2624(BX), Z25, Z25                            // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 40: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 41: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 40: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 40: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 41: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 40: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 40: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 41: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 41: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 41: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 41: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 41: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 41: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 41: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 41: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 41: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 42: Ch(e, f, g)
@@ -5762,16 +5762,16 @@ nonces16:
 	VPADDD 2688(BX), Z24, Z24                            // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 41: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 42: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 41: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 41: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 42: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 41: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 41: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 42: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 42: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 42: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 42: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 42: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 42: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 42: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 42: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 42: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 43: Ch(e, f, g)
@@ -5780,16 +5780,16 @@ nonces16:
 	VPADDD 2752(BX), Z30, Z30                            // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 42: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 43: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 42: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 42: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 43: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 42: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 42: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 43: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 43: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 43: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 43: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 43: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 43: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 43: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 43: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 43: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 44: Ch(e, f, g)
@@ -5798,16 +5798,16 @@ nonces16:
 	VPADDD 2816(BX), Z28, Z28                            // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 43: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 44: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 43: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 43: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 44: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 43: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 43: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 44: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 44: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 44: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 44: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 44: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 44: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 44: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 44: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 44: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 45: Ch(e, f, g)
@@ -5816,16 +5816,16 @@ nonces16:
 	VPADDD 2880(BX), Z29, Z29                            // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 44: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 45: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 44: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 44: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 45: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 44: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 44: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 45: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 45: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 45: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 45: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 45: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 45: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 45: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 45: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 45: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 46: Ch(e, f, g)
@@ -5834,16 +5834,16 @@ nonces16:
 	VPADDD 2944(BX), Z27, Z27                            // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 45: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 46: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 45: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 45: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 46: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 45: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 45: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 46: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 46: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 46: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 46: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 46: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 46: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 46: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 46: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 46: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 47: Ch(e, f, g)
@@ -5852,16 +5852,16 @@ nonces16:
 	VPADDD 3008(BX), Z31, Z31                            // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 46: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 47: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 46: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 46: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 47: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 46: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 46: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 47: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 47: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 47: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 47: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 47: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 47: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 47: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 47: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 47: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 48: Ch(e, f, g)
@@ -5870,16 +5870,16 @@ nonces16:
 	VPADDD 3072(BX), Z26, Z26                            // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 47: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 48: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 47: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 47: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 48: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 47: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 47: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 48: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 48: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 48: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 48: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 48: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 48: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 48: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 48: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 48: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 49: Ch(e, f, g)
@@ -5888,16 +5888,16 @@ nonces16:
 	VPADDD 3136(BX), Z25, Z25                            // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 48: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 49: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 48: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 48: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 49: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 48: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 48: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 49: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 49: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 49: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 49: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 49: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 49: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 49: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 49: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 49: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 50: Ch(e, f, g)
@@ -5906,16 +5906,16 @@ nonces16:
 	VPADDD 3200(BX), Z24, Z24                            // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 49: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 50: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 49: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 49: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 50: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 49: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 49: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 50: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 50: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 50: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 50: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 50: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 50: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 50: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 50: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 50: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 51: Ch(e, f, g)
@@ -5924,16 +5924,16 @@ nonces16:
 	VPADDD 3264(BX), Z30, Z30                            // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 50: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 51: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 50: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 50: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 51: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 50: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 50: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 51: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 51: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 51: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 51: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 51: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 51: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 51: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 51: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 51: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 52: Ch(e, f, g)
@@ -5942,16 +5942,16 @@ nonces16:
 	VPADDD 3328(BX), Z28, Z28                            // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 51: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 52: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 51: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 51: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 52: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 51: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 51: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 52: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 52: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 52: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 52: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 52: Maj(a, b, c)
-	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 52: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z26                                 // stream 0, first hash, round 52: new e = d + t
 	VPRORD $0x02, Z30, Z22                               // stream 0, first hash, round 52: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z21                               // stream 0, first hash, round 52: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z20                                   // stream 0, first hash, round 53: Ch(e, f, g)
@@ -5960,16 +5960,16 @@ nonces16:
 	VPADDD 3392(BX), Z29, Z29                            // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 52: Σ0(a)
 	VPRORD $0x06, Z26, Z21                               // stream 0, first hash, round 53: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 52: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 52: Σ0 + Maj
 	VPRORD $0x0b, Z26, Z22                               // stream 0, first hash, round 53: Σ1(e), >>> 11
-	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 52: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z28, Z28                                 // stream 0, first hash, round 52: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z26, Z23                               // stream 0, first hash, round 53: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 53: Σ1(e)
 	VPADDD Z20, Z29, Z29                                 // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 53: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z23                                   // stream 0, first hash, round 53: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z28, Z23                      // stream 0, first hash, round 53: Maj(a, b, c)
-	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 53: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 0, first hash, round 53: new e = d + t
 	VPRORD $0x02, Z28, Z22                               // stream 0, first hash, round 53: Σ0(a), >>> 2
 	VPRORD $0x0d, Z28, Z21                               // stream 0, first hash, round 53: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z20                                   // stream 0, first hash, round 54: Ch(e, f, g)
@@ -5978,16 +5978,16 @@ nonces16:
 	VPADDD 3456(BX), Z27, Z27                            // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 53: Σ0(a)
 	VPRORD $0x06, Z25, Z21                               // stream 0, first hash, round 54: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 53: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 53: Σ0 + Maj
 	VPRORD $0x0b, Z25, Z22                               // stream 0, first hash, round 54: Σ1(e), >>> 11
-	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 53: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z29, Z29                                 // stream 0, first hash, round 53: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z25, Z23                               // stream 0, first hash, round 54: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 54: Σ1(e)
 	VPADDD Z20, Z27, Z27                                 // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z27, Z27                                 // stream 0, first hash, round 54: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z23                                   // stream 0, first hash, round 54: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z28, Z29, Z23                      // stream 0, first hash, round 54: Maj(a, b, c)
-	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 54: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z27, Z24                                 // stream 0, first hash, round 54: new e = d + t
 	VPRORD $0x02, Z29, Z22                               // stream 0, first hash, round 54: Σ0(a), >>> 2
 	VPRORD $0x0d, Z29, Z21                               // stream 0, first hash, round 54: Σ0(a), >>> 13
 	VMOVDQA32 Z26, Z20                                   // stream 0, first hash, round 55: Ch(e, f, g)
@@ -5996,16 +5996,16 @@ nonces16:
 	VPADDD 3520(BX), Z31, Z31                            // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 54: Σ0(a)
 	VPRORD $0x06, Z24, Z21                               // stream 0, first hash, round 55: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 54: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 54: Σ0 + Maj
 	VPRORD $0x0b, Z24, Z22                               // stream 0, first hash, round 55: Σ1(e), >>> 11
-	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 54: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z27, Z27                                 // stream 0, first hash, round 54: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z24, Z23                               // stream 0, first hash, round 55: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 55: Σ1(e)
 	VPADDD Z20, Z31, Z31                                 // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z31, Z31                                 // stream 0, first hash, round 55: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z28, Z23                                   // stream 0, first hash, round 55: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z29, Z27, Z23                      // stream 0, first hash, round 55: Maj(a, b, c)
-	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 55: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z30                                 // stream 0, first hash, round 55: new e = d + t
 	VPRORD $0x02, Z27, Z22                               // stream 0, first hash, round 55: Σ0(a), >>> 2
 	VPRORD $0x0d, Z27, Z21                               // stream 0, first hash, round 55: Σ0(a), >>> 13
 	VMOVDQA32 Z25, Z20                                   // stream 0, first hash, round 56: Ch(e, f, g)
@@ -6014,16 +6014,16 @@ nonces16:
 	VPADDD 3584(BX), Z26, Z26                            // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 55: Σ0(a)
 	VPRORD $0x06, Z30, Z21                               // stream 0, first hash, round 56: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 55: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 55: Σ0 + Maj
 	VPRORD $0x0b, Z30, Z22                               // stream 0, first hash, round 56: Σ1(e), >>> 11
-	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 55: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z31, Z31                                 // stream 0, first hash, round 55: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z30, Z23                               // stream 0, first hash, round 56: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 56: Σ1(e)
 	VPADDD Z20, Z26, Z26                                 // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z26, Z26                                 // stream 0, first hash, round 56: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z29, Z23                                   // stream 0, first hash, round 56: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z27, Z31, Z23                      // stream 0, first hash, round 56: Maj(a, b, c)
-	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 56: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z26, Z28                                 // stream 0, first hash, round 56: new e = d + t
 	VPRORD $0x02, Z31, Z22                               // stream 0, first hash, round 56: Σ0(a), >>> 2
 	VPRORD $0x0d, Z31, Z21                               // stream 0, first hash, round 56: Σ0(a), >>> 13
 	VMOVDQA32 Z24, Z20                                   // stream 0, first hash, round 57: Ch(e, f, g)
@@ -6032,16 +6032,16 @@ nonces16:
 	VPADDD 3648(BX), Z25, Z25                            // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 56: Σ0(a)
 	VPRORD $0x06, Z28, Z21                               // stream 0, first hash, round 57: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 56: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 56: Σ0 + Maj
 	VPRORD $0x0b, Z28, Z22                               // stream 0, first hash, round 57: Σ1(e), >>> 11
-	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 56: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z26, Z26                                 // stream 0, first hash, round 56: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z28, Z23                               // stream 0, first hash, round 57: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 57: Σ1(e)
 	VPADDD Z20, Z25, Z25                                 // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 57: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z27, Z23                                   // stream 0, first hash, round 57: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z31, Z26, Z23                      // stream 0, first hash, round 57: Maj(a, b, c)
-	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 57: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z29, Z25, Z29                                 // stream 0, first hash, round 57: new e = d + t
 	VPRORD $0x02, Z26, Z22                               // stream 0, first hash, round 57: Σ0(a), >>> 2
 	VPRORD $0x0d, Z26, Z21                               // stream 0, first hash, round 57: Σ0(a), >>> 13
 	VMOVDQA32 Z30, Z20                                   // stream 0, first hash, round 58: Ch(e, f, g)
@@ -6050,16 +6050,16 @@ nonces16:
 	VPADDD 3712(BX), Z24, Z24                            // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 57: Σ0(a)
 	VPRORD $0x06, Z29, Z21                               // stream 0, first hash, round 58: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 57: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 57: Σ0 + Maj
 	VPRORD $0x0b, Z29, Z22                               // stream 0, first hash, round 58: Σ1(e), >>> 11
-	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 57: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z25, Z25                                 // stream 0, first hash, round 57: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z29, Z23                               // stream 0, first hash, round 58: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 58: Σ1(e)
 	VPADDD Z20, Z24, Z24                                 // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z24, Z24                                 // stream 0, first hash, round 58: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 58: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z25, Z23                      // stream 0, first hash, round 58: Maj(a, b, c)
-	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 58: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z24, Z27                                 // stream 0, first hash, round 58: new e = d + t
 	VPRORD $0x02, Z25, Z22                               // stream 0, first hash, round 58: Σ0(a), >>> 2
 	VPRORD $0x0d, Z25, Z21                               // stream 0, first hash, round 58: Σ0(a), >>> 13
 	VMOVDQA32 Z28, Z20                                   // stream 0, first hash, round 59: Ch(e, f, g)
@@ -6068,16 +6068,16 @@ nonces16:
 	VPADDD 3776(BX), Z30, Z30                            // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 58: Σ0(a)
 	VPRORD $0x06, Z27, Z21                               // stream 0, first hash, round 59: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 58: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 58: Σ0 + Maj
 	VPRORD $0x0b, Z27, Z22                               // stream 0, first hash, round 59: Σ1(e), >>> 11
-	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 58: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z24, Z24                                 // stream 0, first hash, round 58: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z27, Z23                               // stream 0, first hash, round 59: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 59: Σ1(e)
 	VPADDD Z20, Z30, Z30                                 // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z30, Z30                                 // stream 0, first hash, round 59: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z26, Z23                                   // stream 0, first hash, round 59: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z25, Z24, Z23                      // stream 0, first hash, round 59: Maj(a, b, c)
-	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 59: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, first hash, round 59: new e = d + t
 	VPRORD $0x02, Z24, Z22                               // stream 0, first hash, round 59: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z21                               // stream 0, first hash, round 59: Σ0(a), >>> 13
 	VMOVDQA32 Z29, Z20                                   // stream 0, first hash, round 60: Ch(e, f, g)
@@ -6086,16 +6086,16 @@ nonces16:
 	VPADDD 3840(BX), Z28, Z28                            // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z19, Z21, Z22                      // stream 0, first hash, round 59: Σ0(a)
 	VPRORD $0x06, Z31, Z21                               // stream 0, first hash, round 60: Σ1(e), >>> 6
-	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 59: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z23, Z23                                 // stream 0, first hash, round 59: Σ0 + Maj
 	VPRORD $0x0b, Z31, Z22                               // stream 0, first hash, round 60: Σ1(e), >>> 11
-	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 59: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z30, Z30                                 // stream 0, first hash, round 59: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z31, Z23                               // stream 0, first hash, round 60: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z23, Z22, Z21                      // stream 0, first hash, round 60: Σ1(e)
 	VPADDD Z20, Z28, Z28                                 // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z21, Z28, Z28                                 // stream 0, first hash, round 60: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z25, Z23                                   // stream 0, first hash, round 60: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z24, Z30, Z23                      // stream 0, first hash, round 60: Maj(a, b, c)
-	VPADDD Z26, Z28, Z7                                  // stream 0, first hash, round 60: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z28, Z7                                  // stream 0, first hash, round 60: new e = d + t
 	VPRORD $0x02, Z30, Z26                               // stream 0, first hash, round 60: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z22                               // stream 0, first hash, round 60: Σ0(a), >>> 13
 	VMOVDQA32 Z27, Z21                                   // stream 0, first hash, round 61: Ch(e, f, g)
@@ -6104,16 +6104,16 @@ nonces16:
 	VPADDD 3904(BX), Z29, Z29                            // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z20, Z22, Z26                      // stream 0, first hash, round 60: Σ0(a)
 	VPRORD $0x06, Z7, Z22                                // stream 0, first hash, round 61: Σ1(e), >>> 6
-	VPADDD Z26, Z23, Z26                                 // stream 0, first hash, round 60: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z23, Z26                                 // stream 0, first hash, round 60: Σ0 + Maj
 	VPRORD $0x0b, Z7, Z23                                // stream 0, first hash, round 61: Σ1(e), >>> 11
-	VPADDD Z26, Z28, Z3                                  // stream 0, first hash, round 60: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z28, Z3                                  // stream 0, first hash, round 60: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z7, Z28                                // stream 0, first hash, round 61: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z28, Z23, Z22                      // stream 0, first hash, round 61: Σ1(e)
 	VPADDD Z21, Z29, Z29                                 // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z22, Z29, Z29                                 // stream 0, first hash, round 61: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z24, Z28                                   // stream 0, first hash, round 61: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z30, Z3, Z28                       // stream 0, first hash, round 61: Maj(a, b, c)
-	VPADDD Z25, Z29, Z6                                  // stream 0, first hash, round 61: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z6                                  // stream 0, first hash, round 61: new e = d + t
 	VPRORD $0x02, Z3, Z26                                // stream 0, first hash, round 61: Σ0(a), >>> 2
 	VPRORD $0x0d, Z3, Z25                                // stream 0, first hash, round 61: Σ0(a), >>> 13
 	VMOVDQA32 Z31, Z23                                   // stream 0, first hash, round 62: Ch(e, f, g)
@@ -6122,16 +6122,16 @@ nonces16:
 	VPADDD 3968(BX), Z27, Z27                            // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z22, Z25, Z26                      // stream 0, first hash, round 61: Σ0(a)
 	VPRORD $0x06, Z6, Z25                                // stream 0, first hash, round 62: Σ1(e), >>> 6
-	VPADDD Z26, Z28, Z28                                 // stream 0, first hash, round 61: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z28, Z28                                 // stream 0, first hash, round 61: Σ0 + Maj
 	VPRORD $0x0b, Z6, Z26                                // stream 0, first hash, round 62: Σ1(e), >>> 11
-	VPADDD Z28, Z29, Z2                                  // stream 0, first hash, round 61: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z28, Z29, Z2                                  // stream 0, first hash, round 61: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z6, Z29                                // stream 0, first hash, round 62: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z29, Z26, Z25                      // stream 0, first hash, round 62: Σ1(e)
 	VPADDD Z23, Z27, Z29                                 // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z25, Z29, Z29                                 // stream 0, first hash, round 62: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z30, Z28                                   // stream 0, first hash, round 62: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z3, Z2, Z28                        // stream 0, first hash, round 62: Maj(a, b, c)
-	VPADDD Z24, Z29, Z5                                  // stream 0, first hash, round 62: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z29, Z5                                  // stream 0, first hash, round 62: new e = d + t
 	VPRORD $0x02, Z2, Z27                                // stream 0, first hash, round 62: Σ0(a), >>> 2
 	VPRORD $0x0d, Z2, Z26                                // stream 0, first hash, round 62: Σ0(a), >>> 13
 	VMOVDQA32 Z7, Z25                                    // stream 0, first hash, round 63: Ch(e, f, g)
@@ -6140,22 +6140,22 @@ nonces16:
 	VPADDD 4032(BX), Z31, Z31                            // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0x96, Z24, Z26, Z27                      // stream 0, first hash, round 62: Σ0(a)
 	VPRORD $0x06, Z5, Z26                                // stream 0, first hash, round 63: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 62: Σ0 + Maj (Σ0(a))
+	VPADDD Z27, Z28, Z28                                 // stream 0, first hash, round 62: Σ0 + Maj
 	VPRORD $0x0b, Z5, Z27                                // stream 0, first hash, round 63: Σ1(e), >>> 11
-	VPADDD Z28, Z29, Z1                                  // stream 0, first hash, round 62: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z28, Z29, Z1                                  // stream 0, first hash, round 62: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z5, Z29                                // stream 0, first hash, round 63: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z29, Z27, Z26                      // stream 0, first hash, round 63: Σ1(e)
 	VPADDD Z25, Z31, Z31                                 // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 63: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z3, Z29                                    // stream 0, first hash, round 63: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z2, Z1, Z29                        // stream 0, first hash, round 63: Maj(a, b, c)
-	VPADDD Z30, Z31, Z4                                  // stream 0, first hash, round 63: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z4                                  // stream 0, first hash, round 63: new e = d + t
 	VPRORD $0x02, Z1, Z30                                // stream 0, first hash, round 63: Σ0(a), >>> 2
 	VPRORD $0x0d, Z1, Z28                                // stream 0, first hash, round 63: Σ0(a), >>> 13
 	VPRORD $0x16, Z1, Z27                                // stream 0, first hash, round 63: Σ0(a), >>> 22
 	VPTERNLOGD $0x96, Z27, Z28, Z30                      // stream 0, first hash, round 63: Σ0(a)
-	VPADDD Z30, Z29, Z30                                 // stream 0, first hash, round 63: Σ0 + Maj (Σ0(a))
-	VPADDD Z30, Z31, Z0                                  // stream 0, first hash, round 63: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z30, Z29, Z30                                 // stream 0, first hash, round 63: Σ0 + Maj
+	VPADDD Z30, Z31, Z0                                  // stream 0, first hash, round 63: new a = t + Σ0 + Maj
 
 	// The second hash.
 second:
@@ -6189,9 +6189,9 @@ second:
 	VPTERNLOGD $0xb8, Z23, Z16, Z21                      // stream 0, second hash, round 2: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z14, Z15, Z19                      // stream 0, second hash, round 1: Σ0(a)
 	VPRORD $0x06, Z16, Z15                               // stream 0, second hash, round 2: Σ1(e), >>> 6
-	VPADDD Z19, Z17, Z19                                 // stream 0, second hash, round 1: Σ0 + Maj (Σ0(a))
+	VPADDD Z19, Z17, Z19                                 // stream 0, second hash, round 1: Σ0 + Maj
 	VPRORD $0x0b, Z16, Z17                               // stream 0, second hash, round 2: Σ1(e), >>> 11
-	VPADDD Z19, Z20, Z20                                 // stream 0, second hash, round 1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z19, Z20, Z20                                 // stream 0, second hash, round 1: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z16, Z19                               // stream 0, second hash, round 2: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z19, Z17, Z15                      // stream 0, second hash, round 2: Σ1(e)
 	VPADDD.BCST 304(R8), Z29, Z19                        // stream 0, second hash, round 2: t = h + K + W + Ch + Σ1 (a constant)
@@ -6207,9 +6207,9 @@ second:
 	VPTERNLOGD $0xb8, Z16, Z15, Z12                      // stream 0, second hash, round 3: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z13, Z14, Z17                      // stream 0, second hash, round 2: Σ0(a)
 	VPRORD $0x06, Z15, Z14                               // stream 0, second hash, round 3: Σ1(e), >>> 6
-	VPADDD Z17, Z19, Z19                                 // stream 0, second hash, round 2: Σ0 + Maj (Σ0(a))
+	VPADDD Z17, Z19, Z19                                 // stream 0, second hash, round 2: Σ0 + Maj
 	VPRORD $0x0b, Z15, Z17                               // stream 0, second hash, round 3: Σ1(e), >>> 11
-	VPADDD Z19, Z21, Z21                                 // stream 0, second hash, round 2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z19, Z21, Z21                                 // stream 0, second hash, round 2: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z15, Z19                               // stream 0, second hash, round 3: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z19, Z17, Z14                      // stream 0, second hash, round 3: Σ1(e)
 	VPADDD.BCST 308(R8), Z28, Z19                        // stream 0, second hash, round 3: t = h + K + W + Ch + Σ1 (a constant)
@@ -6225,9 +6225,9 @@ second:
 	VPTERNLOGD $0xb8, Z15, Z18, Z11                      // stream 0, second hash, round 4: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 3: Σ0(a)
 	VPRORD $0x06, Z18, Z13                               // stream 0, second hash, round 4: Σ1(e), >>> 6
-	VPADDD Z14, Z17, Z17                                 // stream 0, second hash, round 3: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z17, Z17                                 // stream 0, second hash, round 3: Σ0 + Maj
 	VPRORD $0x0b, Z18, Z14                               // stream 0, second hash, round 4: Σ1(e), >>> 11
-	VPADDD Z17, Z19, Z19                                 // stream 0, second hash, round 3: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z17, Z19, Z19                                 // stream 0, second hash, round 3: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z18, Z17                               // stream 0, second hash, round 4: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z17, Z14, Z13                      // stream 0, second hash, round 4: Σ1(e)
 	VPADDD.BCST 16(R8), Z23, Z23                         // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1 (a constant)
@@ -6238,14 +6238,14 @@ second:
 	VPRORD $0x02, Z19, Z14                               // stream 0, second hash, round 4: Σ0(a), >>> 2
 	VPADDD Z13, Z23, Z23                                 // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x0d, Z19, Z13                               // stream 0, second hash, round 4: Σ0(a), >>> 13
-	VPADDD Z22, Z23, Z22                                 // stream 0, second hash, round 4: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z22, Z23, Z22                                 // stream 0, second hash, round 4: new e = d + t
 	VPRORD $0x16, Z19, Z12                               // stream 0, second hash, round 4: Σ0(a), >>> 22
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 4: Σ0(a)
 	VMOVDQA32 Z15, Z13                                   // stream 0, second hash, round 5: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z18, Z22, Z13                      // stream 0, second hash, round 5: Ch(e, f, g)
-	VPADDD Z14, Z17, Z17                                 // stream 0, second hash, round 4: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z17, Z17                                 // stream 0, second hash, round 4: Σ0 + Maj
 	VPRORD $0x06, Z22, Z14                               // stream 0, second hash, round 5: Σ1(e), >>> 6
-	VPADDD Z17, Z23, Z23                                 // stream 0, second hash, round 4: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z17, Z23, Z23                                 // stream 0, second hash, round 4: new a = t + Σ0 + Maj
 	VPRORD $0x0b, Z22, Z17                               // stream 0, second hash, round 5: Σ1(e), >>> 11
 	VPRORD $0x19, Z22, Z12                               // stream 0, second hash, round 5: Σ1(e), >>> 25
 	VPADDD.BCST 20(R8), Z16, Z16                         // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1 (a constant)
@@ -6256,16 +6256,16 @@ second:
 	VPTERNLOGD $0xe8, Z19, Z23, Z16                      // stream 0, second hash, round 5: Maj(a, b, c)
 	VPADDD Z14, Z17, Z17                                 // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z23, Z14                               // stream 0, second hash, round 5: Σ0(a), >>> 2
-	VPADDD Z20, Z17, Z20                                 // stream 0, second hash, round 5: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z20, Z17, Z20                                 // stream 0, second hash, round 5: new e = d + t
 	VPRORD $0x0d, Z23, Z13                               // stream 0, second hash, round 5: Σ0(a), >>> 13
 	VPRORD $0x16, Z23, Z12                               // stream 0, second hash, round 5: Σ0(a), >>> 22
 	VMOVDQA32 Z18, Z11                                   // stream 0, second hash, round 6: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z22, Z20, Z11                      // stream 0, second hash, round 6: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 5: Σ0(a)
 	VPRORD $0x06, Z20, Z13                               // stream 0, second hash, round 6: Σ1(e), >>> 6
-	VPADDD Z14, Z16, Z16                                 // stream 0, second hash, round 5: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z16, Z16                                 // stream 0, second hash, round 5: Σ0 + Maj
 	VPRORD $0x0b, Z20, Z14                               // stream 0, second hash, round 6: Σ1(e), >>> 11
-	VPADDD Z16, Z17, Z17                                 // stream 0, second hash, round 5: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z16, Z17, Z17                                 // stream 0, second hash, round 5: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z20, Z16                               // stream 0, second hash, round 6: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z16, Z14, Z13                      // stream 0, second hash, round 6: Σ1(e)
 	VPADDD.BCST 24(R8), Z15, Z16                         // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1 (a constant)
@@ -6276,14 +6276,14 @@ second:
 	VPRORD $0x02, Z17, Z14                               // stream 0, second hash, round 6: Σ0(a), >>> 2
 	VPADDD Z13, Z16, Z16                                 // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x0d, Z17, Z13                               // stream 0, second hash, round 6: Σ0(a), >>> 13
-	VPADDD Z21, Z16, Z21                                 // stream 0, second hash, round 6: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z21, Z16, Z21                                 // stream 0, second hash, round 6: new e = d + t
 	VPRORD $0x16, Z17, Z12                               // stream 0, second hash, round 6: Σ0(a), >>> 22
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 6: Σ0(a)
 	VMOVDQA32 Z22, Z13                                   // stream 0, second hash, round 7: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z20, Z21, Z13                      // stream 0, second hash, round 7: Ch(e, f, g)
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 6: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 6: Σ0 + Maj
 	VPRORD $0x06, Z21, Z14                               // stream 0, second hash, round 7: Σ1(e), >>> 6
-	VPADDD Z15, Z16, Z16                                 // stream 0, second hash, round 6: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z16, Z16                                 // stream 0, second hash, round 6: new a = t + Σ0 + Maj
 	VPRORD $0x0b, Z21, Z15                               // stream 0, second hash, round 7: Σ1(e), >>> 11
 	VPRORD $0x19, Z21, Z12                               // stream 0, second hash, round 7: Σ1(e), >>> 25
 	VPADDD.BCST 28(R8), Z18, Z18                         // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1 (a constant)
@@ -6294,16 +6294,16 @@ second:
 	VPTERNLOGD $0xe8, Z17, Z16, Z15                      // stream 0, second hash, round 7: Maj(a, b, c)
 	VPADDD Z14, Z18, Z18                                 // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z16, Z14                               // stream 0, second hash, round 7: Σ0(a), >>> 2
-	VPADDD Z19, Z18, Z19                                 // stream 0, second hash, round 7: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z19, Z18, Z19                                 // stream 0, second hash, round 7: new e = d + t
 	VPRORD $0x0d, Z16, Z13                               // stream 0, second hash, round 7: Σ0(a), >>> 13
 	VPRORD $0x16, Z16, Z12                               // stream 0, second hash, round 7: Σ0(a), >>> 22
 	VMOVDQA32 Z20, Z11                                   // stream 0, second hash, round 8: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z21, Z19, Z11                      // stream 0, second hash, round 8: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 7: Σ0(a)
 	VPRORD $0x06, Z19, Z13                               // stream 0, second hash, round 8: Σ1(e), >>> 6
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 7: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 7: Σ0 + Maj
 	VPRORD $0x0b, Z19, Z14                               // stream 0, second hash, round 8: Σ1(e), >>> 11
-	VPADDD Z15, Z18, Z18                                 // stream 0, second hash, round 7: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z18, Z18                                 // stream 0, second hash, round 7: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z19, Z15                               // stream 0, second hash, round 8: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, round 8: Σ1(e)
 	VPADDD.BCST 312(R8), Z22, Z22                        // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1 (a constant)
@@ -6312,16 +6312,16 @@ second:
 	VPTERNLOGD $0xe8, Z16, Z18, Z15                      // stream 0, second hash, round 8: Maj(a, b, c)
 	VPADDD Z13, Z22, Z22                                 // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z18, Z14                               // stream 0, second hash, round 8: Σ0(a), >>> 2
-	VPADDD Z23, Z22, Z23                                 // stream 0, second hash, round 8: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z23, Z22, Z23                                 // stream 0, second hash, round 8: new e = d + t
 	VPRORD $0x0d, Z18, Z13                               // stream 0, second hash, round 8: Σ0(a), >>> 13
 	VPRORD $0x16, Z18, Z12                               // stream 0, second hash, round 8: Σ0(a), >>> 22
 	VMOVDQA32 Z21, Z11                                   // stream 0, second hash, round 9: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z19, Z23, Z11                      // stream 0, second hash, round 9: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 8: Σ0(a)
 	VPRORD $0x06, Z23, Z13                               // stream 0, second hash, round 9: Σ1(e), >>> 6
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 8: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 8: Σ0 + Maj
 	VPRORD $0x0b, Z23, Z14                               // stream 0, second hash, round 9: Σ1(e), >>> 11
-	VPADDD Z15, Z22, Z22                                 // stream 0, second hash, round 8: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z22, Z22                                 // stream 0, second hash, round 8: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z23, Z15                               // stream 0, second hash, round 9: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, round 9: Σ1(e)
 	VPADDD.BCST 36(R8), Z20, Z20                         // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1 (a constant)
@@ -6330,16 +6330,16 @@ second:
 	VPTERNLOGD $0xe8, Z18, Z22, Z15                      // stream 0, second hash, round 9: Maj(a, b, c)
 	VPADDD Z13, Z20, Z20                                 // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z22, Z14                               // stream 0, second hash, round 9: Σ0(a), >>> 2
-	VPADDD Z17, Z20, Z17                                 // stream 0, second hash, round 9: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z17, Z20, Z17                                 // stream 0, second hash, round 9: new e = d + t
 	VPRORD $0x0d, Z22, Z13                               // stream 0, second hash, round 9: Σ0(a), >>> 13
 	VPRORD $0x16, Z22, Z12                               // stream 0, second hash, round 9: Σ0(a), >>> 22
 	VMOVDQA32 Z19, Z11                                   // stream 0, second hash, round 10: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z23, Z17, Z11                      // stream 0, second hash, round 10: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 9: Σ0(a)
 	VPRORD $0x06, Z17, Z13                               // stream 0, second hash, round 10: Σ1(e), >>> 6
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 9: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 9: Σ0 + Maj
 	VPRORD $0x0b, Z17, Z14                               // stream 0, second hash, round 10: Σ1(e), >>> 11
-	VPADDD Z15, Z20, Z20                                 // stream 0, second hash, round 9: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z20, Z20                                 // stream 0, second hash, round 9: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z17, Z15                               // stream 0, second hash, round 10: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, round 10: Σ1(e)
 	VPADDD.BCST 40(R8), Z21, Z21                         // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1 (a constant)
@@ -6348,16 +6348,16 @@ second:
 	VPTERNLOGD $0xe8, Z22, Z20, Z15                      // stream 0, second hash, round 10: Maj(a, b, c)
 	VPADDD Z13, Z21, Z21                                 // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z20, Z14                               // stream 0, second hash, round 10: Σ0(a), >>> 2
-	VPADDD Z16, Z21, Z16                                 // stream 0, second hash, round 10: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z16, Z21, Z16                                 // stream 0, second hash, round 10: new e = d + t
 	VPRORD $0x0d, Z20, Z13                               // stream 0, second hash, round 10: Σ0(a), >>> 13
 	VPRORD $0x16, Z20, Z12                               // stream 0, second hash, round 10: Σ0(a), >>> 22
 	VMOVDQA32 Z23, Z11                                   // stream 0, second hash, round 11: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z17, Z16, Z11                      // stream 0, second hash, round 11: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 10: Σ0(a)
 	VPRORD $0x06, Z16, Z13                               // stream 0, second hash, round 11: Σ1(e), >>> 6
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 10: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 10: Σ0 + Maj
 	VPRORD $0x0b, Z16, Z14                               // stream 0, second hash, round 11: Σ1(e), >>> 11
-	VPADDD Z15, Z21, Z21                                 // stream 0, second hash, round 10: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z21, Z21                                 // stream 0, second hash, round 10: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z16, Z15                               // stream 0, second hash, round 11: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, round 11: Σ1(e)
 	VPADDD.BCST 44(R8), Z19, Z19                         // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1 (a constant)
@@ -6366,16 +6366,16 @@ second:
 	VPTERNLOGD $0xe8, Z20, Z21, Z15                      // stream 0, second hash, round 11: Maj(a, b, c)
 	VPADDD Z13, Z19, Z19                                 // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z21, Z14                               // stream 0, second hash, round 11: Σ0(a), >>> 2
-	VPADDD Z18, Z19, Z18                                 // stream 0, second hash, round 11: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z18, Z19, Z18                                 // stream 0, second hash, round 11: new e = d + t
 	VPRORD $0x0d, Z21, Z13                               // stream 0, second hash, round 11: Σ0(a), >>> 13
 	VPRORD $0x16, Z21, Z12                               // stream 0, second hash, round 11: Σ0(a), >>> 22
 	VMOVDQA32 Z17, Z11                                   // stream 0, second hash, round 12: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z16, Z18, Z11                      // stream 0, second hash, round 12: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 11: Σ0(a)
 	VPRORD $0x06, Z18, Z13                               // stream 0, second hash, round 12: Σ1(e), >>> 6
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 11: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 11: Σ0 + Maj
 	VPRORD $0x0b, Z18, Z14                               // stream 0, second hash, round 12: Σ1(e), >>> 11
-	VPADDD Z15, Z19, Z19                                 // stream 0, second hash, round 11: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z19, Z19                                 // stream 0, second hash, round 11: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z18, Z15                               // stream 0, second hash, round 12: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, round 12: Σ1(e)
 	VPADDD.BCST 48(R8), Z23, Z23                         // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1 (a constant)
@@ -6384,16 +6384,16 @@ second:
 	VPTERNLOGD $0xe8, Z21, Z19, Z15                      // stream 0, second hash, round 12: Maj(a, b, c)
 	VPADDD Z13, Z23, Z23                                 // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z19, Z14                               // stream 0, second hash, round 12: Σ0(a), >>> 2
-	VPADDD Z22, Z23, Z22                                 // stream 0, second hash, round 12: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z22, Z23, Z22                                 // stream 0, second hash, round 12: new e = d + t
 	VPRORD $0x0d, Z19, Z13                               // stream 0, second hash, round 12: Σ0(a), >>> 13
 	VPRORD $0x16, Z19, Z12                               // stream 0, second hash, round 12: Σ0(a), >>> 22
 	VMOVDQA32 Z16, Z11                                   // stream 0, second hash, round 13: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z18, Z22, Z11                      // stream 0, second hash, round 13: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 12: Σ0(a)
 	VPRORD $0x06, Z22, Z13                               // stream 0, second hash, round 13: Σ1(e), >>> 6
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 12: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 12: Σ0 + Maj
 	VPRORD $0x0b, Z22, Z14                               // stream 0, second hash, round 13: Σ1(e), >>> 11
-	VPADDD Z15, Z23, Z23                                 // stream 0, second hash, round 12: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z23, Z23                                 // stream 0, second hash, round 12: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z22, Z15                               // stream 0, second hash, round 13: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, round 13: Σ1(e)
 	VPADDD.BCST 52(R8), Z17, Z17                         // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1 (a constant)
@@ -6402,16 +6402,16 @@ second:
 	VPTERNLOGD $0xe8, Z19, Z23, Z15                      // stream 0, second hash, round 13: Maj(a, b, c)
 	VPADDD Z13, Z17, Z17                                 // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z23, Z14                               // stream 0, second hash, round 13: Σ0(a), >>> 2
-	VPADDD Z20, Z17, Z20                                 // stream 0, second hash, round 13: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z20, Z17, Z20                                 // stream 0, second hash, round 13: new e = d + t
 	VPRORD $0x0d, Z23, Z13                               // stream 0, second hash, round 13: Σ0(a), >>> 13
 	VPRORD $0x16, Z23, Z12                               // stream 0, second hash, round 13: Σ0(a), >>> 22
 	VMOVDQA32 Z18, Z11                                   // stream 0, second hash, round 14: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z22, Z20, Z11                      // stream 0, second hash, round 14: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 13: Σ0(a)
 	VPRORD $0x06, Z20, Z13                               // stream 0, second hash, round 14: Σ1(e), >>> 6
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 13: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 13: Σ0 + Maj
 	VPRORD $0x0b, Z20, Z14                               // stream 0, second hash, round 14: Σ1(e), >>> 11
-	VPADDD Z15, Z17, Z17                                 // stream 0, second hash, round 13: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z17, Z17                                 // stream 0, second hash, round 13: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z20, Z15                               // stream 0, second hash, round 14: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, round 14: Σ1(e)
 	VPADDD.BCST 56(R8), Z16, Z16                         // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1 (a constant)
@@ -6420,16 +6420,16 @@ second:
 	VPTERNLOGD $0xe8, Z23, Z17, Z15                      // stream 0, second hash, round 14: Maj(a, b, c)
 	VPADDD Z13, Z16, Z16                                 // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z17, Z14                               // stream 0, second hash, round 14: Σ0(a), >>> 2
-	VPADDD Z21, Z16, Z21                                 // stream 0, second hash, round 14: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z21, Z16, Z21                                 // stream 0, second hash, round 14: new e = d + t
 	VPRORD $0x0d, Z17, Z13                               // stream 0, second hash, round 14: Σ0(a), >>> 13
 	VPRORD $0x16, Z17, Z12                               // stream 0, second hash, round 14: Σ0(a), >>> 22
 	VMOVDQA32 Z22, Z11                                   // stream 0, second hash, round 15: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z20, Z21, Z11                      // stream 0, second hash, round 15: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 14: Σ0(a)
 	VPRORD $0x07, Z30, Z13                               // stream 0, second hash, W16: σ0(W[i-15]), >>> 7
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 14: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 14: Σ0 + Maj
 	VPRORD $0x12, Z30, Z14                               // stream 0, second hash, W16: σ0(W[i-15]), >>> 18
-	VPADDD Z15, Z16, Z16                                 // stream 0, second hash, round 14: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z16, Z16                                 // stream 0, second hash, round 14: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z30, Z15                               // stream 0, second hash, W16: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, W16: σ0(W[i-15])
 	VPRORD $0x06, Z21, Z15                               // stream 0, second hash, round 15: Σ1(e), >>> 6
@@ -6442,7 +6442,7 @@ second:
 	VPADDD Z15, Z18, Z18                                 // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z23, Z15                                   // stream 0, second hash, round 15: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z17, Z16, Z15                      // stream 0, second hash, round 15: Maj(a, b, c)
-	VPADDD Z19, Z18, Z19                                 // stream 0, second hash, round 15: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z19, Z18, Z19                                 // stream 0, second hash, round 15: new e = d + t
 	VPRORD $0x02, Z16, Z14                               // stream 0, second hash, round 15: Σ0(a), >>> 2
 	VPRORD $0x0d, Z16, Z13                               // stream 0, second hash, round 15: Σ0(a), >>> 13
 	VPADDD.BCST 320(R8), Z30, Z30                        // stream 0, second hash, W17: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (a constant)
@@ -6451,9 +6451,9 @@ second:
 	VPTERNLOGD $0xb8, Z21, Z19, Z11                      // stream 0, second hash, round 16: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 15: Σ0(a)
 	VPRORD $0x07, Z29, Z13                               // stream 0, second hash, W17: σ0(W[i-15]), >>> 7
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 15: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 15: Σ0 + Maj
 	VPRORD $0x12, Z29, Z14                               // stream 0, second hash, W17: σ0(W[i-15]), >>> 18
-	VPADDD Z15, Z18, Z18                                 // stream 0, second hash, round 15: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z18, Z18                                 // stream 0, second hash, round 15: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z29, Z15                               // stream 0, second hash, W17: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, W17: σ0(W[i-15])
 	VPRORD $0x06, Z19, Z15                               // stream 0, second hash, round 16: Σ1(e), >>> 6
@@ -6468,16 +6468,16 @@ second:
 	VPTERNLOGD $0xe8, Z16, Z18, Z14                      // stream 0, second hash, round 16: Maj(a, b, c)
 	VPADDD Z15, Z22, Z22                                 // stream 0, second hash, round 16: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z18, Z15                               // stream 0, second hash, round 16: Σ0(a), >>> 2
-	VPADDD Z23, Z22, Z23                                 // stream 0, second hash, round 16: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z23, Z22, Z23                                 // stream 0, second hash, round 16: new e = d + t
 	VPRORD $0x0d, Z18, Z13                               // stream 0, second hash, round 16: Σ0(a), >>> 13
 	VPRORD $0x16, Z18, Z12                               // stream 0, second hash, round 16: Σ0(a), >>> 22
 	VMOVDQA32 Z21, Z11                                   // stream 0, second hash, round 17: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z19, Z23, Z11                      // stream 0, second hash, round 17: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z12, Z13, Z15                      // stream 0, second hash, round 16: Σ0(a)
 	VPRORD $0x07, Z28, Z13                               // stream 0, second hash, W18: σ0(W[i-15]), >>> 7
-	VPADDD Z15, Z14, Z15                                 // stream 0, second hash, round 16: Σ0 + Maj (Σ0(a))
+	VPADDD Z15, Z14, Z15                                 // stream 0, second hash, round 16: Σ0 + Maj
 	VPRORD $0x12, Z28, Z14                               // stream 0, second hash, W18: σ0(W[i-15]), >>> 18
-	VPADDD Z15, Z22, Z22                                 // stream 0, second hash, round 16: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z22, Z22                                 // stream 0, second hash, round 16: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z28, Z15                               // stream 0, second hash, W18: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, W18: σ0(W[i-15])
 	VPRORD $0x11, Z31, Z15                               // stream 0, second hash, W18: σ1(W[i-2]), >>> 17
@@ -6496,7 +6496,7 @@ second:
 	VPADDD Z14, Z20, Z20                                 // stream 0, second hash, round 17: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z16, Z15                                   // stream 0, second hash, round 17: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z18, Z22, Z15                      // stream 0, second hash, round 17: Maj(a, b, c)
-	VPADDD Z17, Z20, Z17                                 // stream 0, second hash, round 17: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z17, Z20, Z17                                 // stream 0, second hash, round 17: new e = d + t
 	VPRORD $0x02, Z22, Z14                               // stream 0, second hash, round 17: Σ0(a), >>> 2
 	VPRORD $0x0d, Z22, Z13                               // stream 0, second hash, round 17: Σ0(a), >>> 13
 	VMOVDQA32 Z19, Z12                                   // stream 0, second hash, round 18: Ch(e, f, g)
@@ -6505,9 +6505,9 @@ second:
 	VPADDD.BCST 72(R8), Z21, Z21                         // stream 0, second hash, round 18: t = h + K + W + Ch + Σ1 (a constant)
 	VPTERNLOGD $0x96, Z11, Z13, Z14                      // stream 0, second hash, round 17: Σ0(a)
 	VPRORD $0x07, Z27, Z13                               // stream 0, second hash, W19: σ0(W[i-15]), >>> 7
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 17: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 17: Σ0 + Maj
 	VPRORD $0x12, Z27, Z14                               // stream 0, second hash, W19: σ0(W[i-15]), >>> 18
-	VPADDD Z15, Z20, Z20                                 // stream 0, second hash, round 17: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z20, Z20                                 // stream 0, second hash, round 17: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z27, Z15                               // stream 0, second hash, W19: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, W19: σ0(W[i-15])
 	VPRORD $0x11, Z30, Z15                               // stream 0, second hash, W19: σ1(W[i-2]), >>> 17
@@ -6526,16 +6526,16 @@ second:
 	VPTERNLOGD $0xe8, Z22, Z20, Z15                      // stream 0, second hash, round 18: Maj(a, b, c)
 	VPADDD Z14, Z21, Z21                                 // stream 0, second hash, round 18: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z20, Z14                               // stream 0, second hash, round 18: Σ0(a), >>> 2
-	VPADDD Z16, Z21, Z16                                 // stream 0, second hash, round 18: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z16, Z21, Z16                                 // stream 0, second hash, round 18: new e = d + t
 	VPRORD $0x0d, Z20, Z13                               // stream 0, second hash, round 18: Σ0(a), >>> 13
 	VPRORD $0x16, Z20, Z12                               // stream 0, second hash, round 18: Σ0(a), >>> 22
 	VMOVDQA32 Z23, Z11                                   // stream 0, second hash, round 19: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z17, Z16, Z11                      // stream 0, second hash, round 19: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 18: Σ0(a)
 	VPRORD $0x07, Z26, Z13                               // stream 0, second hash, W20: σ0(W[i-15]), >>> 7
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 18: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 18: Σ0 + Maj
 	VPRORD $0x12, Z26, Z14                               // stream 0, second hash, W20: σ0(W[i-15]), >>> 18
-	VPADDD Z15, Z21, Z21                                 // stream 0, second hash, round 18: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z21, Z21                                 // stream 0, second hash, round 18: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z26, Z15                               // stream 0, second hash, W20: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, W20: σ0(W[i-15])
 	VPRORD $0x11, Z29, Z15                               // stream 0, second hash, W20: σ1(W[i-2]), >>> 17
@@ -6554,7 +6554,7 @@ second:
 	VPADDD Z14, Z19, Z19                                 // stream 0, second hash, round 19: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z22, Z15                                   // stream 0, second hash, round 19: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z20, Z21, Z15                      // stream 0, second hash, round 19: Maj(a, b, c)
-	VPADDD Z18, Z19, Z18                                 // stream 0, second hash, round 19: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z18, Z19, Z18                                 // stream 0, second hash, round 19: new e = d + t
 	VPRORD $0x02, Z21, Z14                               // stream 0, second hash, round 19: Σ0(a), >>> 2
 	VPRORD $0x0d, Z21, Z13                               // stream 0, second hash, round 19: Σ0(a), >>> 13
 	VMOVDQA32 Z17, Z12                                   // stream 0, second hash, round 20: Ch(e, f, g)
@@ -6563,9 +6563,9 @@ second:
 	VPADDD.BCST 80(R8), Z23, Z23                         // stream 0, second hash, round 20: t = h + K + W + Ch + Σ1 (a constant)
 	VPTERNLOGD $0x96, Z11, Z13, Z14                      // stream 0, second hash, round 19: Σ0(a)
 	VPRORD $0x07, Z25, Z13                               // stream 0, second hash, W21: σ0(W[i-15]), >>> 7
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 19: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 19: Σ0 + Maj
 	VPRORD $0x12, Z25, Z14                               // stream 0, second hash, W21: σ0(W[i-15]), >>> 18
-	VPADDD Z15, Z19, Z19                                 // stream 0, second hash, round 19: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z19, Z19                                 // stream 0, second hash, round 19: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z25, Z15                               // stream 0, second hash, W21: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, W21: σ0(W[i-15])
 	VPRORD $0x11, Z28, Z15                               // stream 0, second hash, W21: σ1(W[i-2]), >>> 17
@@ -6584,15 +6584,15 @@ second:
 	VPTERNLOGD $0xe8, Z21, Z19, Z15                      // stream 0, second hash, round 20: Maj(a, b, c)
 	VPADDD Z14, Z23, Z23                                 // stream 0, second hash, round 20: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z19, Z14                               // stream 0, second hash, round 20: Σ0(a), >>> 2
-	VPADDD Z22, Z23, Z22                                 // stream 0, second hash, round 20: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z22, Z23, Z22                                 // stream 0, second hash, round 20: new e = d + t
 	VPRORD $0x0d, Z19, Z13                               // stream 0, second hash, round 20: Σ0(a), >>> 13
 	VPRORD $0x16, Z19, Z12                               // stream 0, second hash, round 20: Σ0(a), >>> 22
 	VPADDD.BCST 324(R8), Z25, Z25                        // stream 0, second hash, W22: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (a constant)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 20: Σ0(a)
 	VPRORD $0x07, Z24, Z13                               // stream 0, second hash, W22: σ0(W[i-15]), >>> 7
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 20: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 20: Σ0 + Maj
 	VPRORD $0x12, Z24, Z14                               // stream 0, second hash, W22: σ0(W[i-15]), >>> 18
-	VPADDD Z15, Z23, Z23                                 // stream 0, second hash, round 20: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z23, Z23                                 // stream 0, second hash, round 20: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z24, Z15                               // stream 0, second hash, W22: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, W22: σ0(W[i-15])
 	VPRORD $0x11, Z27, Z15                               // stream 0, second hash, W22: σ1(W[i-2]), >>> 17
@@ -6614,15 +6614,15 @@ second:
 	VPTERNLOGD $0xe8, Z19, Z23, Z15                      // stream 0, second hash, round 21: Maj(a, b, c)
 	VPADDD Z14, Z17, Z17                                 // stream 0, second hash, round 21: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z23, Z14                               // stream 0, second hash, round 21: Σ0(a), >>> 2
-	VPADDD Z20, Z17, Z20                                 // stream 0, second hash, round 21: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z20, Z17, Z20                                 // stream 0, second hash, round 21: new e = d + t
 	VPRORD $0x0d, Z23, Z13                               // stream 0, second hash, round 21: Σ0(a), >>> 13
 	VPRORD $0x16, Z23, Z12                               // stream 0, second hash, round 21: Σ0(a), >>> 22
 	VPADDD.BCST 328(R8), Z24, Z24                        // stream 0, second hash, W23: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (a constant)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 21: Σ0(a)
 	VPRORD $0x11, Z26, Z13                               // stream 0, second hash, W23: σ1(W[i-2]), >>> 17
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 21: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 21: Σ0 + Maj
 	VPRORD $0x13, Z26, Z14                               // stream 0, second hash, W23: σ1(W[i-2]), >>> 19
-	VPADDD Z15, Z17, Z17                                 // stream 0, second hash, round 21: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z17, Z17                                 // stream 0, second hash, round 21: new a = t + Σ0 + Maj
 	VPSRLD $0x0a, Z26, Z15                               // stream 0, second hash, W23: σ1(W[i-2]), >> 10
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, W23: σ1(W[i-2])
 	VPADDD Z31, Z24, Z24                                 // stream 0, second hash, W23: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (W[i] = W[i-16] + σ0 + W[i-7] + σ1)
@@ -6640,15 +6640,15 @@ second:
 	VPTERNLOGD $0xe8, Z23, Z17, Z15                      // stream 0, second hash, round 22: Maj(a, b, c)
 	VPADDD Z14, Z16, Z16                                 // stream 0, second hash, round 22: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z17, Z14                               // stream 0, second hash, round 22: Σ0(a), >>> 2
-	VPADDD Z21, Z16, Z21                                 // stream 0, second hash, round 22: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z21, Z16, Z21                                 // stream 0, second hash, round 22: new e = d + t
 	VPRORD $0x0d, Z17, Z13                               // stream 0, second hash, round 22: Σ0(a), >>> 13
 	VPRORD $0x16, Z17, Z12                               // stream 0, second hash, round 22: Σ0(a), >>> 22
 	VPADDD.BCST 260(R8), Z30, Z11                        // stream 0, second hash, W24: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (a constant)
 	VPTERNLOGD $0x96, Z12, Z13, Z14                      // stream 0, second hash, round 22: Σ0(a)
 	VPRORD $0x11, Z25, Z13                               // stream 0, second hash, W24: σ1(W[i-2]), >>> 17
-	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 22: Σ0 + Maj (Σ0(a))
+	VPADDD Z14, Z15, Z15                                 // stream 0, second hash, round 22: Σ0 + Maj
 	VPRORD $0x13, Z25, Z14                               // stream 0, second hash, W24: σ1(W[i-2]), >>> 19
-	VPADDD Z15, Z16, Z16                                 // stream 0, second hash, round 22: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z16, Z16                                 // stream 0, second hash, round 22: new a = t + Σ0 + Maj
 	VPSRLD $0x0a, Z25, Z15                               // stream 0, second hash, W24: σ1(W[i-2]), >> 10
 	VPTERNLOGD $0x96, Z15, Z14, Z13                      // stream 0, second hash, W24: σ1(W[i-2])
 	VMOVDQA32 Z22, Z15                                   // stream 0, second hash, round 23: Ch(e, f, g)
@@ -6664,7 +6664,7 @@ second:
 	VPADDD Z13, Z18, Z18                                 // stream 0, second hash, round 23: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z23, Z15                                   // stream 0, second hash, round 23: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z17, Z16, Z15                      // stream 0, second hash, round 23: Maj(a, b, c)
-	VPADDD Z19, Z18, Z19                                 // stream 0, second hash, round 23: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z19, Z18, Z19                                 // stream 0, second hash, round 23: new e = d + t
 	VPRORD $0x02, Z16, Z13                               // stream 0, second hash, round 23: Σ0(a), >>> 2
 	VPRORD $0x0d, Z16, Z12                               // stream 0, second hash, round 23: Σ0(a), >>> 13
 	VMOVDQA32 Z20, Z11                                   // stream 0, second hash, round 24: Ch(e, f, g)
@@ -6673,9 +6673,9 @@ second:
 	VPADDD.BCST 96(R8), Z22, Z22                         // stream 0, second hash, round 24: t = h + K + W + Ch + Σ1 (a constant)
 	VPTERNLOGD $0x96, Z10, Z12, Z13                      // stream 0, second hash, round 23: Σ0(a)
 	VPRORD $0x11, Z24, Z12                               // stream 0, second hash, W25: σ1(W[i-2]), >>> 17
-	VPADDD Z13, Z15, Z15                                 // stream 0, second hash, round 23: Σ0 + Maj (Σ0(a))
+	VPADDD Z13, Z15, Z15                                 // stream 0, second hash, round 23: Σ0 + Maj
 	VPRORD $0x13, Z24, Z13                               // stream 0, second hash, W25: σ1(W[i-2]), >>> 19
-	VPADDD Z15, Z18, Z18                                 // stream 0, second hash, round 23: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z18, Z18                                 // stream 0, second hash, round 23: new a = t + Σ0 + Maj
 	VPSRLD $0x0a, Z24, Z15                               // stream 0, second hash, W25: σ1(W[i-2]), >> 10
 	VPTERNLOGD $0x96, Z15, Z13, Z12                      // stream 0, second hash, W25: σ1(W[i-2])
 	VPRORD $0x06, Z19, Z15                               // stream 0, second hash, round 24: Σ1(e), >>> 6
@@ -6688,7 +6688,7 @@ second:
 	VPADDD Z15, Z22, Z22                                 // stream 0, second hash, round 24: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z17, Z15                                   // stream 0, second hash, round 24: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z16, Z18, Z15                      // stream 0, second hash, round 24: Maj(a, b, c)
-	VPADDD Z23, Z22, Z23                                 // stream 0, second hash, round 24: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z23, Z22, Z23                                 // stream 0, second hash, round 24: new e = d + t
 	VPRORD $0x02, Z18, Z12                               // stream 0, second hash, round 24: Σ0(a), >>> 2
 	VPRORD $0x0d, Z18, Z11                               // stream 0, second hash, round 24: Σ0(a), >>> 13
 	VMOVDQA32 Z21, Z10                                   // stream 0, second hash, round 25: Ch(e, f, g)
@@ -6697,9 +6697,9 @@ second:
 	VPADDD.BCST 100(R8), Z20, Z20                        // stream 0, second hash, round 25: t = h + K + W + Ch + Σ1 (a constant)
 	VPTERNLOGD $0x96, Z9, Z11, Z12                       // stream 0, second hash, round 24: Σ0(a)
 	VPRORD $0x11, Z14, Z11                               // stream 0, second hash, W26: σ1(W[i-2]), >>> 17
-	VPADDD Z12, Z15, Z15                                 // stream 0, second hash, round 24: Σ0 + Maj (Σ0(a))
+	VPADDD Z12, Z15, Z15                                 // stream 0, second hash, round 24: Σ0 + Maj
 	VPRORD $0x13, Z14, Z12                               // stream 0, second hash, W26: σ1(W[i-2]), >>> 19
-	VPADDD Z15, Z22, Z22                                 // stream 0, second hash, round 24: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z22, Z22                                 // stream 0, second hash, round 24: new a = t + Σ0 + Maj
 	VPSRLD $0x0a, Z14, Z15                               // stream 0, second hash, W26: σ1(W[i-2]), >> 10
 	VPTERNLOGD $0x96, Z15, Z12, Z11                      // stream 0, second hash, W26: σ1(W[i-2])
 	VPRORD $0x06, Z23, Z15                               // stream 0, second hash, round 25: Σ1(e), >>> 6
@@ -6712,7 +6712,7 @@ second:
 	VPADDD Z15, Z20, Z20                                 // stream 0, second hash, round 25: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z16, Z15                                   // stream 0, second hash, round 25: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z18, Z22, Z15                      // stream 0, second hash, round 25: Maj(a, b, c)
-	VPADDD Z17, Z20, Z17                                 // stream 0, second hash, round 25: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z17, Z20, Z17                                 // stream 0, second hash, round 25: new e = d + t
 	VPRORD $0x02, Z22, Z11                               // stream 0, second hash, round 25: Σ0(a), >>> 2
 	VPRORD $0x0d, Z22, Z10                               // stream 0, second hash, round 25: Σ0(a), >>> 13
 	VMOVDQA32 Z19, Z9                                    // stream 0, second hash, round 26: Ch(e, f, g)
@@ -6721,9 +6721,9 @@ second:
 	VPADDD.BCST 104(R8), Z21, Z21                        // stream 0, second hash, round 26: t = h + K + W + Ch + Σ1 (a constant)
 	VPTERNLOGD $0x96, Z8, Z10, Z11                       // stream 0, second hash, round 25: Σ0(a)
 	VPRORD $0x11, Z13, Z10                               // stream 0, second hash, W27: σ1(W[i-2]), >>> 17
-	VPADDD Z11, Z15, Z15                                 // stream 0, second hash, round 25: Σ0 + Maj (Σ0(a))
+	VPADDD Z11, Z15, Z15                                 // stream 0, second hash, round 25: Σ0 + Maj
 	VPRORD $0x13, Z13, Z11                               // stream 0, second hash, W27: σ1(W[i-2]), >>> 19
-	VPADDD Z15, Z20, Z20                                 // stream 0, second hash, round 25: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z20, Z20                                 // stream 0, second hash, round 25: new a = t + Σ0 + Maj
 	VPSRLD $0x0a, Z13, Z15                               // stream 0, second hash, W27: σ1(W[i-2]), >> 10
 	VPTERNLOGD $0x96, Z15, Z11, Z10                      // stream 0, second hash, W27: σ1(W[i-2])
 	VPRORD $0x06, Z17, Z15                               // stream 0, second hash, round 26: Σ1(e), >>> 6
@@ -6736,7 +6736,7 @@ second:
 	VPADDD Z15, Z21, Z21                                 // stream 0, second hash, round 26: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z18, Z15                                   // stream 0, second hash, round 26: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z22, Z20, Z15                      // stream 0, second hash, round 26: Maj(a, b, c)
-	VPADDD Z16, Z21, Z16                                 // stream 0, second hash, round 26: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z16, Z21, Z16                                 // stream 0, second hash, round 26: new e = d + t
 	VPRORD $0x02, Z20, Z10                               // stream 0, second hash, round 26: Σ0(a), >>> 2
 	VPRORD $0x0d, Z20, Z9                                // stream 0, second hash, round 26: Σ0(a), >>> 13
 	VMOVDQA32 Z23, Z8                                    // stream 0, second hash, round 27: Ch(e, f, g)
@@ -6745,9 +6745,9 @@ second:
 	VPADDD.BCST 108(R8), Z19, Z19                        // stream 0, second hash, round 27: t = h + K + W + Ch + Σ1 (a constant)
 	VPTERNLOGD $0x96, Z7, Z9, Z10                        // stream 0, second hash, round 26: Σ0(a)
 	VPRORD $0x11, Z12, Z9                                // stream 0, second hash, W28: σ1(W[i-2]), >>> 17
-	VPADDD Z10, Z15, Z15                                 // stream 0, second hash, round 26: Σ0 + Maj (Σ0(a))
+	VPADDD Z10, Z15, Z15                                 // stream 0, second hash, round 26: Σ0 + Maj
 	VPRORD $0x13, Z12, Z10                               // stream 0, second hash, W28: σ1(W[i-2]), >>> 19
-	VPADDD Z15, Z21, Z21                                 // stream 0, second hash, round 26: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z21, Z21                                 // stream 0, second hash, round 26: new a = t + Σ0 + Maj
 	VPSRLD $0x0a, Z12, Z15                               // stream 0, second hash, W28: σ1(W[i-2]), >> 10
 	VPTERNLOGD $0x96, Z15, Z10, Z9                       // stream 0, second hash, W28: σ1(W[i-2])
 	VPRORD $0x06, Z16, Z15                               // stream 0, second hash, round 27: Σ1(e), >>> 6
@@ -6760,7 +6760,7 @@ second:
 	VPADDD Z15, Z19, Z19                                 // stream 0, second hash, round 27: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z22, Z15                                   // stream 0, second hash, round 27: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z20, Z21, Z15                      // stream 0, second hash, round 27: Maj(a, b, c)
-	VPADDD Z18, Z19, Z18                                 // stream 0, second hash, round 27: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z18, Z19, Z18                                 // stream 0, second hash, round 27: new e = d + t
 	VPRORD $0x02, Z21, Z9                                // stream 0, second hash, round 27: Σ0(a), >>> 2
 	VPRORD $0x0d, Z21, Z8                                // stream 0, second hash, round 27: Σ0(a), >>> 13
 	VMOVDQA32 Z17, Z7                                    // stream 0, second hash, round 28: Ch(e, f, g)
@@ -6769,9 +6769,9 @@ second:
 	VPADDD.BCST 112(R8), Z23, Z23                        // stream 0, second hash, round 28: t = h + K + W + Ch + Σ1 (a constant)
 	VPTERNLOGD $0x96, Z6, Z8, Z9                         // stream 0, second hash, round 27: Σ0(a)
 	VPRORD $0x11, Z11, Z8                                // stream 0, second hash, W29: σ1(W[i-2]), >>> 17
-	VPADDD Z9, Z15, Z15                                  // stream 0, second hash, round 27: Σ0 + Maj (Σ0(a))
+	VPADDD Z9, Z15, Z15                                  // stream 0, second hash, round 27: Σ0 + Maj
 	VPRORD $0x13, Z11, Z9                                // stream 0, second hash, W29: σ1(W[i-2]), >>> 19
-	VPADDD Z15, Z19, Z19                                 // stream 0, second hash, round 27: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z19, Z19                                 // stream 0, second hash, round 27: new a = t + Σ0 + Maj
 	VPSRLD $0x0a, Z11, Z15                               // stream 0, second hash, W29: σ1(W[i-2]), >> 10
 	VPTERNLOGD $0x96, Z15, Z9, Z8                        // stream 0, second hash, W29: σ1(W[i-2])
 	VPRORD $0x06, Z18, Z15                               // stream 0, second hash, round 28: Σ1(e), >>> 6
@@ -6784,7 +6784,7 @@ second:
 	VPADDD Z15, Z23, Z23                                 // stream 0, second hash, round 28: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z20, Z15                                   // stream 0, second hash, round 28: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z21, Z19, Z15                      // stream 0, second hash, round 28: Maj(a, b, c)
-	VPADDD Z22, Z23, Z22                                 // stream 0, second hash, round 28: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z22, Z23, Z22                                 // stream 0, second hash, round 28: new e = d + t
 	VPRORD $0x02, Z19, Z8                                // stream 0, second hash, round 28: Σ0(a), >>> 2
 	VPRORD $0x0d, Z19, Z7                                // stream 0, second hash, round 28: Σ0(a), >>> 13
 	VPADDD.BCST 332(R8), Z24, Z6                         // stream 0, second hash, W30: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (a constant)
@@ -6793,9 +6793,9 @@ second:
 	VPTERNLOGD $0xb8, Z18, Z22, Z4                       // stream 0, second hash, round 29: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z5, Z7, Z8                         // stream 0, second hash, round 28: Σ0(a)
 	VPRORD $0x11, Z10, Z7                                // stream 0, second hash, W30: σ1(W[i-2]), >>> 17
-	VPADDD Z8, Z15, Z15                                  // stream 0, second hash, round 28: Σ0 + Maj (Σ0(a))
+	VPADDD Z8, Z15, Z15                                  // stream 0, second hash, round 28: Σ0 + Maj
 	VPRORD $0x13, Z10, Z8                                // stream 0, second hash, W30: σ1(W[i-2]), >>> 19
-	VPADDD Z15, Z23, Z23                                 // stream 0, second hash, round 28: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z23, Z23                                 // stream 0, second hash, round 28: new a = t + Σ0 + Maj
 	VPSRLD $0x0a, Z10, Z15                               // stream 0, second hash, W30: σ1(W[i-2]), >> 10
 	VPTERNLOGD $0x96, Z15, Z8, Z7                        // stream 0, second hash, W30: σ1(W[i-2])
 	VPRORD $0x06, Z22, Z15                               // stream 0, second hash, round 29: Σ1(e), >>> 6
@@ -6810,16 +6810,16 @@ second:
 	VPTERNLOGD $0xe8, Z19, Z23, Z7                       // stream 0, second hash, round 29: Maj(a, b, c)
 	VPADDD Z15, Z17, Z17                                 // stream 0, second hash, round 29: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z23, Z15                               // stream 0, second hash, round 29: Σ0(a), >>> 2
-	VPADDD Z20, Z17, Z20                                 // stream 0, second hash, round 29: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z20, Z17, Z20                                 // stream 0, second hash, round 29: new e = d + t
 	VPRORD $0x0d, Z23, Z6                                // stream 0, second hash, round 29: Σ0(a), >>> 13
 	VPRORD $0x16, Z23, Z5                                // stream 0, second hash, round 29: Σ0(a), >>> 22
 	VMOVDQA32 Z18, Z4                                    // stream 0, second hash, round 30: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z22, Z20, Z4                       // stream 0, second hash, round 30: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z5, Z6, Z15                        // stream 0, second hash, round 29: Σ0(a)
 	VPRORD $0x07, Z31, Z6                                // stream 0, second hash, W31: σ0(W[i-15]), >>> 7
-	VPADDD Z15, Z7, Z15                                  // stream 0, second hash, round 29: Σ0 + Maj (Σ0(a))
+	VPADDD Z15, Z7, Z15                                  // stream 0, second hash, round 29: Σ0 + Maj
 	VPRORD $0x12, Z31, Z7                                // stream 0, second hash, W31: σ0(W[i-15]), >>> 18
-	VPADDD Z15, Z17, Z17                                 // stream 0, second hash, round 29: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z17, Z17                                 // stream 0, second hash, round 29: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z31, Z15                               // stream 0, second hash, W31: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z15, Z7, Z6                        // stream 0, second hash, W31: σ0(W[i-15])
 	VPRORD $0x11, Z9, Z15                                // stream 0, second hash, W31: σ1(W[i-2]), >>> 17
@@ -6840,16 +6840,16 @@ second:
 	VPTERNLOGD $0xe8, Z23, Z17, Z6                       // stream 0, second hash, round 30: Maj(a, b, c)
 	VPADDD Z7, Z16, Z16                                  // stream 0, second hash, round 30: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z17, Z7                                // stream 0, second hash, round 30: Σ0(a), >>> 2
-	VPADDD Z21, Z16, Z21                                 // stream 0, second hash, round 30: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z21, Z16, Z21                                 // stream 0, second hash, round 30: new e = d + t
 	VPRORD $0x0d, Z17, Z5                                // stream 0, second hash, round 30: Σ0(a), >>> 13
 	VPRORD $0x16, Z17, Z4                                // stream 0, second hash, round 30: Σ0(a), >>> 22
 	VMOVDQA32 Z22, Z3                                    // stream 0, second hash, round 31: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z20, Z21, Z3                       // stream 0, second hash, round 31: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z7                         // stream 0, second hash, round 30: Σ0(a)
 	VPRORD $0x07, Z30, Z5                                // stream 0, second hash, W32: σ0(W[i-15]), >>> 7
-	VPADDD Z7, Z6, Z7                                    // stream 0, second hash, round 30: Σ0 + Maj (Σ0(a))
+	VPADDD Z7, Z6, Z7                                    // stream 0, second hash, round 30: Σ0 + Maj
 	VPRORD $0x12, Z30, Z6                                // stream 0, second hash, W32: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z16, Z16                                  // stream 0, second hash, round 30: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z16, Z16                                  // stream 0, second hash, round 30: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z30, Z7                                // stream 0, second hash, W32: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W32: σ0(W[i-15])
 	VPRORD $0x11, Z8, Z7                                 // stream 0, second hash, W32: σ1(W[i-2]), >>> 17
@@ -6870,16 +6870,16 @@ second:
 	VPTERNLOGD $0xe8, Z17, Z16, Z7                       // stream 0, second hash, round 31: Maj(a, b, c)
 	VPADDD Z6, Z18, Z18                                  // stream 0, second hash, round 31: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z16, Z6                                // stream 0, second hash, round 31: Σ0(a), >>> 2
-	VPADDD Z19, Z18, Z19                                 // stream 0, second hash, round 31: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z19, Z18, Z19                                 // stream 0, second hash, round 31: new e = d + t
 	VPRORD $0x0d, Z16, Z5                                // stream 0, second hash, round 31: Σ0(a), >>> 13
 	VPRORD $0x16, Z16, Z4                                // stream 0, second hash, round 31: Σ0(a), >>> 22
 	VMOVDQA32 Z20, Z3                                    // stream 0, second hash, round 32: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z21, Z19, Z3                       // stream 0, second hash, round 32: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 31: Σ0(a)
 	VPRORD $0x07, Z29, Z5                                // stream 0, second hash, W33: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 31: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 31: Σ0 + Maj
 	VPRORD $0x12, Z29, Z6                                // stream 0, second hash, W33: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z18, Z18                                  // stream 0, second hash, round 31: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z18, Z18                                  // stream 0, second hash, round 31: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z29, Z7                                // stream 0, second hash, W33: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W33: σ0(W[i-15])
 	VPRORD $0x11, Z15, Z7                                // stream 0, second hash, W33: σ1(W[i-2]), >>> 17
@@ -6900,16 +6900,16 @@ second:
 	VPTERNLOGD $0xe8, Z16, Z18, Z7                       // stream 0, second hash, round 32: Maj(a, b, c)
 	VPADDD Z6, Z22, Z22                                  // stream 0, second hash, round 32: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z18, Z6                                // stream 0, second hash, round 32: Σ0(a), >>> 2
-	VPADDD Z23, Z22, Z23                                 // stream 0, second hash, round 32: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z23, Z22, Z23                                 // stream 0, second hash, round 32: new e = d + t
 	VPRORD $0x0d, Z18, Z5                                // stream 0, second hash, round 32: Σ0(a), >>> 13
 	VPRORD $0x16, Z18, Z4                                // stream 0, second hash, round 32: Σ0(a), >>> 22
 	VMOVDQA32 Z21, Z3                                    // stream 0, second hash, round 33: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z19, Z23, Z3                       // stream 0, second hash, round 33: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 32: Σ0(a)
 	VPRORD $0x07, Z28, Z5                                // stream 0, second hash, W34: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 32: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 32: Σ0 + Maj
 	VPRORD $0x12, Z28, Z6                                // stream 0, second hash, W34: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z22, Z22                                  // stream 0, second hash, round 32: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z22, Z22                                  // stream 0, second hash, round 32: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z28, Z7                                // stream 0, second hash, W34: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W34: σ0(W[i-15])
 	VPRORD $0x11, Z31, Z7                                // stream 0, second hash, W34: σ1(W[i-2]), >>> 17
@@ -6930,16 +6930,16 @@ second:
 	VPTERNLOGD $0xe8, Z18, Z22, Z7                       // stream 0, second hash, round 33: Maj(a, b, c)
 	VPADDD Z6, Z20, Z20                                  // stream 0, second hash, round 33: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z22, Z6                                // stream 0, second hash, round 33: Σ0(a), >>> 2
-	VPADDD Z17, Z20, Z17                                 // stream 0, second hash, round 33: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z17, Z20, Z17                                 // stream 0, second hash, round 33: new e = d + t
 	VPRORD $0x0d, Z22, Z5                                // stream 0, second hash, round 33: Σ0(a), >>> 13
 	VPRORD $0x16, Z22, Z4                                // stream 0, second hash, round 33: Σ0(a), >>> 22
 	VMOVDQA32 Z19, Z3                                    // stream 0, second hash, round 34: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z23, Z17, Z3                       // stream 0, second hash, round 34: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 33: Σ0(a)
 	VPRORD $0x07, Z27, Z5                                // stream 0, second hash, W35: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 33: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 33: Σ0 + Maj
 	VPRORD $0x12, Z27, Z6                                // stream 0, second hash, W35: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z20, Z20                                  // stream 0, second hash, round 33: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z20, Z20                                  // stream 0, second hash, round 33: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z27, Z7                                // stream 0, second hash, W35: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W35: σ0(W[i-15])
 	VPRORD $0x11, Z30, Z7                                // stream 0, second hash, W35: σ1(W[i-2]), >>> 17
@@ -6960,16 +6960,16 @@ second:
 	VPTERNLOGD $0xe8, Z22, Z20, Z7                       // stream 0, second hash, round 34: Maj(a, b, c)
 	VPADDD Z6, Z21, Z21                                  // stream 0, second hash, round 34: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z20, Z6                                // stream 0, second hash, round 34: Σ0(a), >>> 2
-	VPADDD Z16, Z21, Z16                                 // stream 0, second hash, round 34: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z16, Z21, Z16                                 // stream 0, second hash, round 34: new e = d + t
 	VPRORD $0x0d, Z20, Z5                                // stream 0, second hash, round 34: Σ0(a), >>> 13
 	VPRORD $0x16, Z20, Z4                                // stream 0, second hash, round 34: Σ0(a), >>> 22
 	VMOVDQA32 Z23, Z3                                    // stream 0, second hash, round 35: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z17, Z16, Z3                       // stream 0, second hash, round 35: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 34: Σ0(a)
 	VPRORD $0x07, Z26, Z5                                // stream 0, second hash, W36: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 34: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 34: Σ0 + Maj
 	VPRORD $0x12, Z26, Z6                                // stream 0, second hash, W36: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z21, Z21                                  // stream 0, second hash, round 34: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z21, Z21                                  // stream 0, second hash, round 34: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z26, Z7                                // stream 0, second hash, W36: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W36: σ0(W[i-15])
 	VPRORD $0x11, Z29, Z7                                // stream 0, second hash, W36: σ1(W[i-2]), >>> 17
@@ -6990,16 +6990,16 @@ second:
 	VPTERNLOGD $0xe8, Z20, Z21, Z7                       // stream 0, second hash, round 35: Maj(a, b, c)
 	VPADDD Z6, Z19, Z19                                  // stream 0, second hash, round 35: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z21, Z6                                // stream 0, second hash, round 35: Σ0(a), >>> 2
-	VPADDD Z18, Z19, Z18                                 // stream 0, second hash, round 35: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z18, Z19, Z18                                 // stream 0, second hash, round 35: new e = d + t
 	VPRORD $0x0d, Z21, Z5                                // stream 0, second hash, round 35: Σ0(a), >>> 13
 	VPRORD $0x16, Z21, Z4                                // stream 0, second hash, round 35: Σ0(a), >>> 22
 	VMOVDQA32 Z17, Z3                                    // stream 0, second hash, round 36: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z16, Z18, Z3                       // stream 0, second hash, round 36: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 35: Σ0(a)
 	VPRORD $0x07, Z25, Z5                                // stream 0, second hash, W37: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 35: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 35: Σ0 + Maj
 	VPRORD $0x12, Z25, Z6                                // stream 0, second hash, W37: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z19, Z19                                  // stream 0, second hash, round 35: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z19, Z19                                  // stream 0, second hash, round 35: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z25, Z7                                // stream 0, second hash, W37: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W37: σ0(W[i-15])
 	VPRORD $0x11, Z28, Z7                                // stream 0, second hash, W37: σ1(W[i-2]), >>> 17
@@ -7020,16 +7020,16 @@ second:
 	VPTERNLOGD $0xe8, Z21, Z19, Z7                       // stream 0, second hash, round 36: Maj(a, b, c)
 	VPADDD Z6, Z23, Z23                                  // stream 0, second hash, round 36: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z19, Z6                                // stream 0, second hash, round 36: Σ0(a), >>> 2
-	VPADDD Z22, Z23, Z22                                 // stream 0, second hash, round 36: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z22, Z23, Z22                                 // stream 0, second hash, round 36: new e = d + t
 	VPRORD $0x0d, Z19, Z5                                // stream 0, second hash, round 36: Σ0(a), >>> 13
 	VPRORD $0x16, Z19, Z4                                // stream 0, second hash, round 36: Σ0(a), >>> 22
 	VMOVDQA32 Z16, Z3                                    // stream 0, second hash, round 37: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z18, Z22, Z3                       // stream 0, second hash, round 37: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 36: Σ0(a)
 	VPRORD $0x07, Z24, Z5                                // stream 0, second hash, W38: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 36: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 36: Σ0 + Maj
 	VPRORD $0x12, Z24, Z6                                // stream 0, second hash, W38: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z23, Z23                                  // stream 0, second hash, round 36: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z23, Z23                                  // stream 0, second hash, round 36: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z24, Z7                                // stream 0, second hash, W38: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W38: σ0(W[i-15])
 	VPRORD $0x11, Z27, Z7                                // stream 0, second hash, W38: σ1(W[i-2]), >>> 17
@@ -7050,16 +7050,16 @@ second:
 	VPTERNLOGD $0xe8, Z19, Z23, Z7                       // stream 0, second hash, round 37: Maj(a, b, c)
 	VPADDD Z6, Z17, Z17                                  // stream 0, second hash, round 37: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z23, Z6                                // stream 0, second hash, round 37: Σ0(a), >>> 2
-	VPADDD Z20, Z17, Z20                                 // stream 0, second hash, round 37: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z20, Z17, Z20                                 // stream 0, second hash, round 37: new e = d + t
 	VPRORD $0x0d, Z23, Z5                                // stream 0, second hash, round 37: Σ0(a), >>> 13
 	VPRORD $0x16, Z23, Z4                                // stream 0, second hash, round 37: Σ0(a), >>> 22
 	VMOVDQA32 Z18, Z3                                    // stream 0, second hash, round 38: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z22, Z20, Z3                       // stream 0, second hash, round 38: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 37: Σ0(a)
 	VPRORD $0x07, Z14, Z5                                // stream 0, second hash, W39: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 37: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 37: Σ0 + Maj
 	VPRORD $0x12, Z14, Z6                                // stream 0, second hash, W39: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z17, Z17                                  // stream 0, second hash, round 37: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z17, Z17                                  // stream 0, second hash, round 37: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z14, Z7                                // stream 0, second hash, W39: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W39: σ0(W[i-15])
 	VPRORD $0x11, Z26, Z7                                // stream 0, second hash, W39: σ1(W[i-2]), >>> 17
@@ -7080,16 +7080,16 @@ second:
 	VPTERNLOGD $0xe8, Z23, Z17, Z7                       // stream 0, second hash, round 38: Maj(a, b, c)
 	VPADDD Z6, Z16, Z16                                  // stream 0, second hash, round 38: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z17, Z6                                // stream 0, second hash, round 38: Σ0(a), >>> 2
-	VPADDD Z21, Z16, Z21                                 // stream 0, second hash, round 38: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z21, Z16, Z21                                 // stream 0, second hash, round 38: new e = d + t
 	VPRORD $0x0d, Z17, Z5                                // stream 0, second hash, round 38: Σ0(a), >>> 13
 	VPRORD $0x16, Z17, Z4                                // stream 0, second hash, round 38: Σ0(a), >>> 22
 	VMOVDQA32 Z22, Z3                                    // stream 0, second hash, round 39: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z20, Z21, Z3                       // stream 0, second hash, round 39: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 38: Σ0(a)
 	VPRORD $0x07, Z13, Z5                                // stream 0, second hash, W40: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 38: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 38: Σ0 + Maj
 	VPRORD $0x12, Z13, Z6                                // stream 0, second hash, W40: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z16, Z16                                  // stream 0, second hash, round 38: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z16, Z16                                  // stream 0, second hash, round 38: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z13, Z7                                // stream 0, second hash, W40: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W40: σ0(W[i-15])
 	VPRORD $0x11, Z25, Z7                                // stream 0, second hash, W40: σ1(W[i-2]), >>> 17
@@ -7110,16 +7110,16 @@ second:
 	VPTERNLOGD $0xe8, Z17, Z16, Z7                       // stream 0, second hash, round 39: Maj(a, b, c)
 	VPADDD Z6, Z18, Z18                                  // stream 0, second hash, round 39: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z16, Z6                                // stream 0, second hash, round 39: Σ0(a), >>> 2
-	VPADDD Z19, Z18, Z19                                 // stream 0, second hash, round 39: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z19, Z18, Z19                                 // stream 0, second hash, round 39: new e = d + t
 	VPRORD $0x0d, Z16, Z5                                // stream 0, second hash, round 39: Σ0(a), >>> 13
 	VPRORD $0x16, Z16, Z4                                // stream 0, second hash, round 39: Σ0(a), >>> 22
 	VMOVDQA32 Z20, Z3                                    // stream 0, second hash, round 40: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z21, Z19, Z3                       // stream 0, second hash, round 40: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 39: Σ0(a)
 	VPRORD $0x07, Z12, Z5                                // stream 0, second hash, W41: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 39: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 39: Σ0 + Maj
 	VPRORD $0x12, Z12, Z6                                // stream 0, second hash, W41: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z18, Z18                                  // stream 0, second hash, round 39: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z18, Z18                                  // stream 0, second hash, round 39: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z12, Z7                                // stream 0, second hash, W41: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W41: σ0(W[i-15])
 	VPRORD $0x11, Z24, Z7                                // stream 0, second hash, W41: σ1(W[i-2]), >>> 17
@@ -7140,16 +7140,16 @@ second:
 	VPTERNLOGD $0xe8, Z16, Z18, Z7                       // stream 0, second hash, round 40: Maj(a, b, c)
 	VPADDD Z6, Z22, Z22                                  // stream 0, second hash, round 40: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z18, Z6                                // stream 0, second hash, round 40: Σ0(a), >>> 2
-	VPADDD Z23, Z22, Z23                                 // stream 0, second hash, round 40: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z23, Z22, Z23                                 // stream 0, second hash, round 40: new e = d + t
 	VPRORD $0x0d, Z18, Z5                                // stream 0, second hash, round 40: Σ0(a), >>> 13
 	VPRORD $0x16, Z18, Z4                                // stream 0, second hash, round 40: Σ0(a), >>> 22
 	VMOVDQA32 Z21, Z3                                    // stream 0, second hash, round 41: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z19, Z23, Z3                       // stream 0, second hash, round 41: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 40: Σ0(a)
 	VPRORD $0x07, Z11, Z5                                // stream 0, second hash, W42: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 40: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 40: Σ0 + Maj
 	VPRORD $0x12, Z11, Z6                                // stream 0, second hash, W42: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z22, Z22                                  // stream 0, second hash, round 40: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z22, Z22                                  // stream 0, second hash, round 40: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z11, Z7                                // stream 0, second hash, W42: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W42: σ0(W[i-15])
 	VPRORD $0x11, Z14, Z7                                // stream 0, second hash, W42: σ1(W[i-2]), >>> 17
@@ -7170,16 +7170,16 @@ second:
 	VPTERNLOGD $0xe8, Z18, Z22, Z7                       // stream 0, second hash, round 41: Maj(a, b, c)
 	VPADDD Z6, Z20, Z20                                  // stream 0, second hash, round 41: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z22, Z6                                // stream 0, second hash, round 41: Σ0(a), >>> 2
-	VPADDD Z17, Z20, Z17                                 // stream 0, second hash, round 41: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z17, Z20, Z17                                 // stream 0, second hash, round 41: new e = d + t
 	VPRORD $0x0d, Z22, Z5                                // stream 0, second hash, round 41: Σ0(a), >>> 13
 	VPRORD $0x16, Z22, Z4                                // stream 0, second hash, round 41: Σ0(a), >>> 22
 	VMOVDQA32 Z19, Z3                                    // stream 0, second hash, round 42: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z23, Z17, Z3                       // stream 0, second hash, round 42: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 41: Σ0(a)
 	VPRORD $0x07, Z10, Z5                                // stream 0, second hash, W43: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 41: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 41: Σ0 + Maj
 	VPRORD $0x12, Z10, Z6                                // stream 0, second hash, W43: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z20, Z20                                  // stream 0, second hash, round 41: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z20, Z20                                  // stream 0, second hash, round 41: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z10, Z7                                // stream 0, second hash, W43: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W43: σ0(W[i-15])
 	VPRORD $0x11, Z13, Z7                                // stream 0, second hash, W43: σ1(W[i-2]), >>> 17
@@ -7200,16 +7200,16 @@ second:
 	VPTERNLOGD $0xe8, Z22, Z20, Z7                       // stream 0, second hash, round 42: Maj(a, b, c)
 	VPADDD Z6, Z21, Z21                                  // stream 0, second hash, round 42: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z20, Z6                                // stream 0, second hash, round 42: Σ0(a), >>> 2
-	VPADDD Z16, Z21, Z16                                 // stream 0, second hash, round 42: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z16, Z21, Z16                                 // stream 0, second hash, round 42: new e = d + t
 	VPRORD $0x0d, Z20, Z5                                // stream 0, second hash, round 42: Σ0(a), >>> 13
 	VPRORD $0x16, Z20, Z4                                // stream 0, second hash, round 42: Σ0(a), >>> 22
 	VMOVDQA32 Z23, Z3                                    // stream 0, second hash, round 43: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z17, Z16, Z3                       // stream 0, second hash, round 43: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 42: Σ0(a)
 	VPRORD $0x07, Z9, Z5                                 // stream 0, second hash, W44: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 42: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 42: Σ0 + Maj
 	VPRORD $0x12, Z9, Z6                                 // stream 0, second hash, W44: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z21, Z21                                  // stream 0, second hash, round 42: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z21, Z21                                  // stream 0, second hash, round 42: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z9, Z7                                 // stream 0, second hash, W44: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W44: σ0(W[i-15])
 	VPRORD $0x11, Z12, Z7                                // stream 0, second hash, W44: σ1(W[i-2]), >>> 17
@@ -7230,16 +7230,16 @@ second:
 	VPTERNLOGD $0xe8, Z20, Z21, Z7                       // stream 0, second hash, round 43: Maj(a, b, c)
 	VPADDD Z6, Z19, Z19                                  // stream 0, second hash, round 43: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z21, Z6                                // stream 0, second hash, round 43: Σ0(a), >>> 2
-	VPADDD Z18, Z19, Z18                                 // stream 0, second hash, round 43: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z18, Z19, Z18                                 // stream 0, second hash, round 43: new e = d + t
 	VPRORD $0x0d, Z21, Z5                                // stream 0, second hash, round 43: Σ0(a), >>> 13
 	VPRORD $0x16, Z21, Z4                                // stream 0, second hash, round 43: Σ0(a), >>> 22
 	VMOVDQA32 Z17, Z3                                    // stream 0, second hash, round 44: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z16, Z18, Z3                       // stream 0, second hash, round 44: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 43: Σ0(a)
 	VPRORD $0x07, Z8, Z5                                 // stream 0, second hash, W45: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 43: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 43: Σ0 + Maj
 	VPRORD $0x12, Z8, Z6                                 // stream 0, second hash, W45: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z19, Z19                                  // stream 0, second hash, round 43: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z19, Z19                                  // stream 0, second hash, round 43: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z8, Z7                                 // stream 0, second hash, W45: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W45: σ0(W[i-15])
 	VPRORD $0x11, Z11, Z7                                // stream 0, second hash, W45: σ1(W[i-2]), >>> 17
@@ -7260,16 +7260,16 @@ second:
 	VPTERNLOGD $0xe8, Z21, Z19, Z7                       // stream 0, second hash, round 44: Maj(a, b, c)
 	VPADDD Z6, Z23, Z23                                  // stream 0, second hash, round 44: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z19, Z6                                // stream 0, second hash, round 44: Σ0(a), >>> 2
-	VPADDD Z22, Z23, Z22                                 // stream 0, second hash, round 44: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z22, Z23, Z22                                 // stream 0, second hash, round 44: new e = d + t
 	VPRORD $0x0d, Z19, Z5                                // stream 0, second hash, round 44: Σ0(a), >>> 13
 	VPRORD $0x16, Z19, Z4                                // stream 0, second hash, round 44: Σ0(a), >>> 22
 	VMOVDQA32 Z16, Z3                                    // stream 0, second hash, round 45: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z18, Z22, Z3                       // stream 0, second hash, round 45: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 44: Σ0(a)
 	VPRORD $0x07, Z15, Z5                                // stream 0, second hash, W46: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 44: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 44: Σ0 + Maj
 	VPRORD $0x12, Z15, Z6                                // stream 0, second hash, W46: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z23, Z23                                  // stream 0, second hash, round 44: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z23, Z23                                  // stream 0, second hash, round 44: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z15, Z7                                // stream 0, second hash, W46: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W46: σ0(W[i-15])
 	VPRORD $0x11, Z10, Z7                                // stream 0, second hash, W46: σ1(W[i-2]), >>> 17
@@ -7290,16 +7290,16 @@ second:
 	VPTERNLOGD $0xe8, Z19, Z23, Z7                       // stream 0, second hash, round 45: Maj(a, b, c)
 	VPADDD Z6, Z17, Z17                                  // stream 0, second hash, round 45: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z23, Z6                                // stream 0, second hash, round 45: Σ0(a), >>> 2
-	VPADDD Z20, Z17, Z20                                 // stream 0, second hash, round 45: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z20, Z17, Z20                                 // stream 0, second hash, round 45: new e = d + t
 	VPRORD $0x0d, Z23, Z5                                // stream 0, second hash, round 45: Σ0(a), >>> 13
 	VPRORD $0x16, Z23, Z4                                // stream 0, second hash, round 45: Σ0(a), >>> 22
 	VMOVDQA32 Z18, Z3                                    // stream 0, second hash, round 46: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z22, Z20, Z3                       // stream 0, second hash, round 46: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 45: Σ0(a)
 	VPRORD $0x07, Z31, Z5                                // stream 0, second hash, W47: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 45: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 45: Σ0 + Maj
 	VPRORD $0x12, Z31, Z6                                // stream 0, second hash, W47: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z17, Z17                                  // stream 0, second hash, round 45: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z17, Z17                                  // stream 0, second hash, round 45: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z31, Z7                                // stream 0, second hash, W47: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W47: σ0(W[i-15])
 	VPRORD $0x11, Z9, Z7                                 // stream 0, second hash, W47: σ1(W[i-2]), >>> 17
@@ -7320,16 +7320,16 @@ second:
 	VPTERNLOGD $0xe8, Z23, Z17, Z7                       // stream 0, second hash, round 46: Maj(a, b, c)
 	VPADDD Z6, Z16, Z16                                  // stream 0, second hash, round 46: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z17, Z6                                // stream 0, second hash, round 46: Σ0(a), >>> 2
-	VPADDD Z21, Z16, Z21                                 // stream 0, second hash, round 46: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z21, Z16, Z21                                 // stream 0, second hash, round 46: new e = d + t
 	VPRORD $0x0d, Z17, Z5                                // stream 0, second hash, round 46: Σ0(a), >>> 13
 	VPRORD $0x16, Z17, Z4                                // stream 0, second hash, round 46: Σ0(a), >>> 22
 	VMOVDQA32 Z22, Z3                                    // stream 0, second hash, round 47: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z20, Z21, Z3                       // stream 0, second hash, round 47: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 46: Σ0(a)
 	VPRORD $0x07, Z30, Z5                                // stream 0, second hash, W48: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 46: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 46: Σ0 + Maj
 	VPRORD $0x12, Z30, Z6                                // stream 0, second hash, W48: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z16, Z16                                  // stream 0, second hash, round 46: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z16, Z16                                  // stream 0, second hash, round 46: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z30, Z7                                // stream 0, second hash, W48: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W48: σ0(W[i-15])
 	VPRORD $0x11, Z8, Z7                                 // stream 0, second hash, W48: σ1(W[i-2]), >>> 17
@@ -7350,16 +7350,16 @@ second:
 	VPTERNLOGD $0xe8, Z17, Z16, Z7                       // stream 0, second hash, round 47: Maj(a, b, c)
 	VPADDD Z6, Z18, Z18                                  // stream 0, second hash, round 47: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z16, Z6                                // stream 0, second hash, round 47: Σ0(a), >>> 2
-	VPADDD Z19, Z18, Z19                                 // stream 0, second hash, round 47: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z19, Z18, Z19                                 // stream 0, second hash, round 47: new e = d + t
 	VPRORD $0x0d, Z16, Z5                                // stream 0, second hash, round 47: Σ0(a), >>> 13
 	VPRORD $0x16, Z16, Z4                                // stream 0, second hash, round 47: Σ0(a), >>> 22
 	VMOVDQA32 Z20, Z3                                    // stream 0, second hash, round 48: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z21, Z19, Z3                       // stream 0, second hash, round 48: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 47: Σ0(a)
 	VPRORD $0x07, Z29, Z5                                // stream 0, second hash, W49: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 47: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 47: Σ0 + Maj
 	VPRORD $0x12, Z29, Z6                                // stream 0, second hash, W49: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z18, Z18                                  // stream 0, second hash, round 47: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z18, Z18                                  // stream 0, second hash, round 47: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z29, Z7                                // stream 0, second hash, W49: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W49: σ0(W[i-15])
 	VPRORD $0x11, Z15, Z7                                // stream 0, second hash, W49: σ1(W[i-2]), >>> 17
@@ -7380,16 +7380,16 @@ second:
 	VPTERNLOGD $0xe8, Z16, Z18, Z7                       // stream 0, second hash, round 48: Maj(a, b, c)
 	VPADDD Z6, Z22, Z22                                  // stream 0, second hash, round 48: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z18, Z6                                // stream 0, second hash, round 48: Σ0(a), >>> 2
-	VPADDD Z23, Z22, Z23                                 // stream 0, second hash, round 48: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z23, Z22, Z23                                 // stream 0, second hash, round 48: new e = d + t
 	VPRORD $0x0d, Z18, Z5                                // stream 0, second hash, round 48: Σ0(a), >>> 13
 	VPRORD $0x16, Z18, Z4                                // stream 0, second hash, round 48: Σ0(a), >>> 22
 	VMOVDQA32 Z21, Z3                                    // stream 0, second hash, round 49: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z19, Z23, Z3                       // stream 0, second hash, round 49: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 48: Σ0(a)
 	VPRORD $0x07, Z28, Z5                                // stream 0, second hash, W50: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 48: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 48: Σ0 + Maj
 	VPRORD $0x12, Z28, Z6                                // stream 0, second hash, W50: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z22, Z22                                  // stream 0, second hash, round 48: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z22, Z22                                  // stream 0, second hash, round 48: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z28, Z7                                // stream 0, second hash, W50: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W50: σ0(W[i-15])
 	VPRORD $0x11, Z31, Z7                                // stream 0, second hash, W50: σ1(W[i-2]), >>> 17
@@ -7410,16 +7410,16 @@ second:
 	VPTERNLOGD $0xe8, Z18, Z22, Z7                       // stream 0, second hash, round 49: Maj(a, b, c)
 	VPADDD Z6, Z20, Z20                                  // stream 0, second hash, round 49: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z22, Z6                                // stream 0, second hash, round 49: Σ0(a), >>> 2
-	VPADDD Z17, Z20, Z17                                 // stream 0, second hash, round 49: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z17, Z20, Z17                                 // stream 0, second hash, round 49: new e = d + t
 	VPRORD $0x0d, Z22, Z5                                // stream 0, second hash, round 49: Σ0(a), >>> 13
 	VPRORD $0x16, Z22, Z4                                // stream 0, second hash, round 49: Σ0(a), >>> 22
 	VMOVDQA32 Z19, Z3                                    // stream 0, second hash, round 50: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z23, Z17, Z3                       // stream 0, second hash, round 50: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 49: Σ0(a)
 	VPRORD $0x07, Z27, Z5                                // stream 0, second hash, W51: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 49: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 49: Σ0 + Maj
 	VPRORD $0x12, Z27, Z6                                // stream 0, second hash, W51: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z20, Z20                                  // stream 0, second hash, round 49: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z20, Z20                                  // stream 0, second hash, round 49: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z27, Z7                                // stream 0, second hash, W51: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W51: σ0(W[i-15])
 	VPRORD $0x11, Z30, Z7                                // stream 0, second hash, W51: σ1(W[i-2]), >>> 17
@@ -7440,16 +7440,16 @@ second:
 	VPTERNLOGD $0xe8, Z22, Z20, Z7                       // stream 0, second hash, round 50: Maj(a, b, c)
 	VPADDD Z6, Z21, Z21                                  // stream 0, second hash, round 50: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z20, Z6                                // stream 0, second hash, round 50: Σ0(a), >>> 2
-	VPADDD Z16, Z21, Z16                                 // stream 0, second hash, round 50: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z16, Z21, Z16                                 // stream 0, second hash, round 50: new e = d + t
 	VPRORD $0x0d, Z20, Z5                                // stream 0, second hash, round 50: Σ0(a), >>> 13
 	VPRORD $0x16, Z20, Z4                                // stream 0, second hash, round 50: Σ0(a), >>> 22
 	VMOVDQA32 Z23, Z3                                    // stream 0, second hash, round 51: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z17, Z16, Z3                       // stream 0, second hash, round 51: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 50: Σ0(a)
 	VPRORD $0x07, Z26, Z5                                // stream 0, second hash, W52: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 50: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 50: Σ0 + Maj
 	VPRORD $0x12, Z26, Z6                                // stream 0, second hash, W52: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z21, Z21                                  // stream 0, second hash, round 50: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z21, Z21                                  // stream 0, second hash, round 50: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z26, Z7                                // stream 0, second hash, W52: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W52: σ0(W[i-15])
 	VPRORD $0x11, Z29, Z7                                // stream 0, second hash, W52: σ1(W[i-2]), >>> 17
@@ -7470,16 +7470,16 @@ second:
 	VPTERNLOGD $0xe8, Z20, Z21, Z7                       // stream 0, second hash, round 51: Maj(a, b, c)
 	VPADDD Z6, Z19, Z19                                  // stream 0, second hash, round 51: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z21, Z6                                // stream 0, second hash, round 51: Σ0(a), >>> 2
-	VPADDD Z18, Z19, Z18                                 // stream 0, second hash, round 51: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z18, Z19, Z18                                 // stream 0, second hash, round 51: new e = d + t
 	VPRORD $0x0d, Z21, Z5                                // stream 0, second hash, round 51: Σ0(a), >>> 13
 	VPRORD $0x16, Z21, Z4                                // stream 0, second hash, round 51: Σ0(a), >>> 22
 	VMOVDQA32 Z17, Z3                                    // stream 0, second hash, round 52: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z16, Z18, Z3                       // stream 0, second hash, round 52: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z4, Z5, Z6                         // stream 0, second hash, round 51: Σ0(a)
 	VPRORD $0x07, Z25, Z5                                // stream 0, second hash, W53: σ0(W[i-15]), >>> 7
-	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 51: Σ0 + Maj (Σ0(a))
+	VPADDD Z6, Z7, Z7                                    // stream 0, second hash, round 51: Σ0 + Maj
 	VPRORD $0x12, Z25, Z6                                // stream 0, second hash, W53: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z19, Z19                                  // stream 0, second hash, round 51: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z19, Z19                                  // stream 0, second hash, round 51: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z25, Z7                                // stream 0, second hash, W53: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z7, Z6, Z5                         // stream 0, second hash, W53: σ0(W[i-15])
 	VPRORD $0x11, Z28, Z7                                // stream 0, second hash, W53: σ1(W[i-2]), >>> 17
@@ -7500,16 +7500,16 @@ second:
 	VPTERNLOGD $0xe8, Z21, Z19, Z7                       // stream 0, second hash, round 52: Maj(a, b, c)
 	VPADDD Z8, Z23, Z23                                  // stream 0, second hash, round 52: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z19, Z8                                // stream 0, second hash, round 52: Σ0(a), >>> 2
-	VPADDD Z22, Z23, Z22                                 // stream 0, second hash, round 52: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z22, Z23, Z22                                 // stream 0, second hash, round 52: new e = d + t
 	VPRORD $0x0d, Z19, Z6                                // stream 0, second hash, round 52: Σ0(a), >>> 13
 	VPRORD $0x16, Z19, Z5                                // stream 0, second hash, round 52: Σ0(a), >>> 22
 	VMOVDQA32 Z16, Z4                                    // stream 0, second hash, round 53: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z18, Z22, Z4                       // stream 0, second hash, round 53: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z5, Z6, Z8                         // stream 0, second hash, round 52: Σ0(a)
 	VPRORD $0x07, Z24, Z6                                // stream 0, second hash, W54: σ0(W[i-15]), >>> 7
-	VPADDD Z8, Z7, Z8                                    // stream 0, second hash, round 52: Σ0 + Maj (Σ0(a))
+	VPADDD Z8, Z7, Z8                                    // stream 0, second hash, round 52: Σ0 + Maj
 	VPRORD $0x12, Z24, Z7                                // stream 0, second hash, W54: σ0(W[i-15]), >>> 18
-	VPADDD Z8, Z23, Z23                                  // stream 0, second hash, round 52: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z8, Z23, Z23                                  // stream 0, second hash, round 52: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z24, Z8                                // stream 0, second hash, W54: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z8, Z7, Z6                         // stream 0, second hash, W54: σ0(W[i-15])
 	VPRORD $0x11, Z27, Z8                                // stream 0, second hash, W54: σ1(W[i-2]), >>> 17
@@ -7530,16 +7530,16 @@ second:
 	VPTERNLOGD $0xe8, Z19, Z23, Z8                       // stream 0, second hash, round 53: Maj(a, b, c)
 	VPADDD Z15, Z17, Z17                                 // stream 0, second hash, round 53: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z23, Z15                               // stream 0, second hash, round 53: Σ0(a), >>> 2
-	VPADDD Z20, Z17, Z20                                 // stream 0, second hash, round 53: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z20, Z17, Z20                                 // stream 0, second hash, round 53: new e = d + t
 	VPRORD $0x0d, Z23, Z7                                // stream 0, second hash, round 53: Σ0(a), >>> 13
 	VPRORD $0x16, Z23, Z6                                // stream 0, second hash, round 53: Σ0(a), >>> 22
 	VMOVDQA32 Z18, Z5                                    // stream 0, second hash, round 54: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z22, Z20, Z5                       // stream 0, second hash, round 54: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z6, Z7, Z15                        // stream 0, second hash, round 53: Σ0(a)
 	VPRORD $0x07, Z14, Z7                                // stream 0, second hash, W55: σ0(W[i-15]), >>> 7
-	VPADDD Z15, Z8, Z15                                  // stream 0, second hash, round 53: Σ0 + Maj (Σ0(a))
+	VPADDD Z15, Z8, Z15                                  // stream 0, second hash, round 53: Σ0 + Maj
 	VPRORD $0x12, Z14, Z8                                // stream 0, second hash, W55: σ0(W[i-15]), >>> 18
-	VPADDD Z15, Z17, Z17                                 // stream 0, second hash, round 53: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z17, Z17                                 // stream 0, second hash, round 53: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z14, Z15                               // stream 0, second hash, W55: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z15, Z8, Z7                        // stream 0, second hash, W55: σ0(W[i-15])
 	VPRORD $0x11, Z26, Z15                               // stream 0, second hash, W55: σ1(W[i-2]), >>> 17
@@ -7560,16 +7560,16 @@ second:
 	VPTERNLOGD $0xe8, Z23, Z17, Z15                      // stream 0, second hash, round 54: Maj(a, b, c)
 	VPADDD Z24, Z16, Z24                                 // stream 0, second hash, round 54: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z17, Z16                               // stream 0, second hash, round 54: Σ0(a), >>> 2
-	VPADDD Z21, Z24, Z21                                 // stream 0, second hash, round 54: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z21, Z24, Z21                                 // stream 0, second hash, round 54: new e = d + t
 	VPRORD $0x0d, Z17, Z8                                // stream 0, second hash, round 54: Σ0(a), >>> 13
 	VPRORD $0x16, Z17, Z7                                // stream 0, second hash, round 54: Σ0(a), >>> 22
 	VMOVDQA32 Z22, Z6                                    // stream 0, second hash, round 55: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z20, Z21, Z6                       // stream 0, second hash, round 55: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z7, Z8, Z16                        // stream 0, second hash, round 54: Σ0(a)
 	VPRORD $0x07, Z13, Z8                                // stream 0, second hash, W56: σ0(W[i-15]), >>> 7
-	VPADDD Z16, Z15, Z16                                 // stream 0, second hash, round 54: Σ0 + Maj (Σ0(a))
+	VPADDD Z16, Z15, Z16                                 // stream 0, second hash, round 54: Σ0 + Maj
 	VPRORD $0x12, Z13, Z15                               // stream 0, second hash, W56: σ0(W[i-15]), >>> 18
-	VPADDD Z16, Z24, Z24                                 // stream 0, second hash, round 54: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z16, Z24, Z24                                 // stream 0, second hash, round 54: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z13, Z16                               // stream 0, second hash, W56: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z16, Z15, Z8                       // stream 0, second hash, W56: σ0(W[i-15])
 	VPRORD $0x11, Z25, Z16                               // stream 0, second hash, W56: σ1(W[i-2]), >>> 17
@@ -7590,16 +7590,16 @@ second:
 	VPTERNLOGD $0xe8, Z17, Z24, Z16                      // stream 0, second hash, round 55: Maj(a, b, c)
 	VPADDD Z25, Z18, Z25                                 // stream 0, second hash, round 55: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z24, Z18                               // stream 0, second hash, round 55: Σ0(a), >>> 2
-	VPADDD Z19, Z25, Z19                                 // stream 0, second hash, round 55: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z19, Z25, Z19                                 // stream 0, second hash, round 55: new e = d + t
 	VPRORD $0x0d, Z24, Z15                               // stream 0, second hash, round 55: Σ0(a), >>> 13
 	VPRORD $0x16, Z24, Z14                               // stream 0, second hash, round 55: Σ0(a), >>> 22
 	VMOVDQA32 Z20, Z8                                    // stream 0, second hash, round 56: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z21, Z19, Z8                       // stream 0, second hash, round 56: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z14, Z15, Z18                      // stream 0, second hash, round 55: Σ0(a)
 	VPRORD $0x07, Z12, Z15                               // stream 0, second hash, W57: σ0(W[i-15]), >>> 7
-	VPADDD Z18, Z16, Z18                                 // stream 0, second hash, round 55: Σ0 + Maj (Σ0(a))
+	VPADDD Z18, Z16, Z18                                 // stream 0, second hash, round 55: Σ0 + Maj
 	VPRORD $0x12, Z12, Z16                               // stream 0, second hash, W57: σ0(W[i-15]), >>> 18
-	VPADDD Z18, Z25, Z25                                 // stream 0, second hash, round 55: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z18, Z25, Z25                                 // stream 0, second hash, round 55: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z12, Z18                               // stream 0, second hash, W57: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z18, Z16, Z15                      // stream 0, second hash, W57: σ0(W[i-15])
 	VPRORD $0x11, Z31, Z18                               // stream 0, second hash, W57: σ1(W[i-2]), >>> 17
@@ -7620,16 +7620,16 @@ second:
 	VPTERNLOGD $0xe8, Z24, Z25, Z18                      // stream 0, second hash, round 56: Maj(a, b, c)
 	VPADDD Z31, Z22, Z31                                 // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x02, Z25, Z22                               // stream 0, second hash, round 56: Σ0(a), >>> 2
-	VPADDD Z23, Z31, Z23                                 // stream 0, second hash, round 56: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z23, Z31, Z23                                 // stream 0, second hash, round 56: new e = d + t
 	VPRORD $0x0d, Z25, Z16                               // stream 0, second hash, round 56: Σ0(a), >>> 13
 	VPRORD $0x16, Z25, Z15                               // stream 0, second hash, round 56: Σ0(a), >>> 22
 	VMOVDQA32 Z21, Z14                                   // stream 0, second hash, round 57: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z19, Z23, Z14                      // stream 0, second hash, round 57: Ch(e, f, g)
 	VPTERNLOGD $0x96, Z15, Z16, Z22                      // stream 0, second hash, round 56: Σ0(a)
 	VPRORD $0x07, Z11, Z16                               // stream 0, second hash, W58: σ0(W[i-15]), >>> 7
-	VPADDD Z22, Z18, Z22                                 // stream 0, second hash, round 56: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z18, Z22                                 // stream 0, second hash, round 56: Σ0 + Maj
 	VPRORD $0x12, Z11, Z18                               // stream 0, second hash, W58: σ0(W[i-15]), >>> 18
-	VPADDD Z22, Z31, Z31                                 // stream 0, second hash, round 56: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z22, Z31, Z31                                 // stream 0, second hash, round 56: new a = t + Σ0 + Maj
 	VPSRLD $0x03, Z11, Z22                               // stream 0, second hash, W58: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z22, Z18, Z16                      // stream 0, second hash, W58: σ0(W[i-15])
 	VPRORD $0x11, Z30, Z22                               // stream 0, second hash, W58: σ1(W[i-2]), >>> 17
@@ -7649,7 +7649,7 @@ second:
 	VPRORD $0x07, Z10, Z20                               // stream 0, second hash, W59: σ0(W[i-15]), >>> 7
 	VPADDD Z30, Z22, Z30                                 // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x12, Z10, Z22                               // stream 0, second hash, W59: σ0(W[i-15]), >>> 18
-	VPADDD Z17, Z30, Z30                                 // stream 0, second hash, round 57: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z17, Z30, Z30                                 // stream 0, second hash, round 57: new e = d + t
 	VPSRLD $0x03, Z10, Z18                               // stream 0, second hash, W59: σ0(W[i-15]), >> 3
 	VPTERNLOGD $0x96, Z18, Z22, Z20                      // stream 0, second hash, W59: σ0(W[i-15])
 	VPRORD $0x11, Z29, Z22                               // stream 0, second hash, W59: σ1(W[i-2]), >>> 17
@@ -7670,7 +7670,7 @@ second:
 	VPADDD Z29, Z21, Z29                                 // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPADDD Z22, Z29, Z29                                 // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPRORD $0x07, Z9, Z22                                // stream 0, second hash, W60: σ0(W[i-15]), >>> 7
-	VPADDD Z24, Z29, Z29                                 // stream 0, second hash, round 58: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z29, Z29                                 // stream 0, second hash, round 58: new e = d + t
 	VPRORD $0x12, Z9, Z24                                // stream 0, second hash, W60: σ0(W[i-15]), >>> 18
 	VPSRLD $0x03, Z9, Z21                                // stream 0, second hash, W60: σ0(W[i-15]), >> 3
 	VMOVDQA32 Z23, Z20                                   // stream 0, second hash, round 59: Ch(e, f, g)
@@ -7693,7 +7693,7 @@ second:
 	VPADDD.BCST 336(R8), Z23, Z24                        // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Z28, Z27, Z28                                 // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPADDD Z26, Z24, Z27                                 // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1 (W[i] = W[i-16] + σ0 + W[i-7] + σ1)
-	VPADDD Z25, Z28, Z28                                 // stream 0, second hash, round 59: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z28, Z28                                 // stream 0, second hash, round 59: new e = d + t
 	VPTERNLOGD $0xe2, Z30, Z28, Z29                      // stream 0, second hash, round 60: Ch(e, f, g)
 	VPRORD $0x06, Z28, Z30                               // stream 0, second hash, round 60: Σ1(e), >>> 6
 	VPRORD $0x0b, Z28, Z26                               // stream 0, second hash, round 60: Σ1(e), >>> 11
@@ -7701,7 +7701,7 @@ second:
 	VPRORD $0x19, Z28, Z28                               // stream 0, second hash, round 60: Σ1(e), >>> 25
 	VPTERNLOGD $0x96, Z28, Z26, Z30                      // stream 0, second hash, round 60: Σ1(e)
 	VPADDD Z30, Z29, Z30                                 // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z31, Z30, Z31                                 // stream 0, second hash, round 60: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, second hash, round 60: new e = d + t
 	VPTESTNMD.BCST 37328(SI), Z31, K1                    // stream 0, answer: lanes in which the digest's last word & mask is 0
 	KMOVW          K1, (DI)
 	ADDQ           $0x02, DI

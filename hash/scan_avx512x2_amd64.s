@@ -16,8 +16,8 @@ TEXT ·scanAVX512x2(SB), NOSPLIT, $0-24
 	// R8: constants of 4 bytes each, K first, then others in the order of their first use.
 	// BX: the column of the tables at which a vector's nonces begin. DI: its hits. CX: blocks left. R9: vectors left.
 	// R12: bytes of a row that a vector uses, 4 for each of its nonces. DX: vectors of a table.
-	// A comment behind an instruction says which stream, hash and round or word it is for, and which formula: of a sum, in
-	// brackets, the term that it adds. A copy or a load has the comment of the operation that needs it. VPTERNLOGD overwrites
+	// A comment behind an instruction says which stream, hash and round or word it is for, and which formula: of a sum of many
+	// terms, in brackets, the one that it adds. A copy or a load has the comment of the operation that needs it. VPTERNLOGD overwrites
 	// an argument that is needed no more: its truth table is that of the function with arguments in another order.
 	MOVL 37336(SI), R12
 	SHLQ $0x02, R12
@@ -50,7 +50,7 @@ table:
 	VMOVDQU32 Z31, 192(BX)                               // table: W3
 	VPRORD $0x07, Z31, Z27                               // table, W18: σ0(W3), >>> 7
 	VPRORD $0x12, Z31, Z25                               // table, W18: σ0(W3), >>> 18
-	VPADDD.BCST 37324(SI), Z31, Z24                      // table, W19: c19 + W3 (W3: the nonce, bytes swapped)
+	VPADDD.BCST 37324(SI), Z31, Z24                      // table, W19: c19 + W3
 	VPSRLD $0x03, Z31, Z31                               // table, W18: σ0(W3), >> 3
 	VPADDD.BCST 76(R8), Z24, Z23                         // table, W19: K19 + W19 (a constant)
 	VPRORD $0x11, Z24, Z22                               // table, W21: σ1(W[i-2]), >>> 17
@@ -61,7 +61,7 @@ table:
 	VPRORD $0x12, Z24, Z20                               // table, W34: σ0(W[i-15]), >>> 18
 	VPSRLD $0x03, Z24, Z19                               // table, W34: σ0(W[i-15]), >> 3
 	VMOVDQU32 Z23, 1216(BX)                              // table, W19: K19 + W19
-	VPADDD.BCST 37320(SI), Z27, Z27                      // table, W18: c18 + σ0(W3) (σ0(W3))
+	VPADDD.BCST 37320(SI), Z27, Z27                      // table, W18: c18 + σ0(W3)
 	VPTERNLOGD $0x96, Z31, Z21, Z22                      // table, W21: σ1(W[i-2])
 	VPTERNLOGD $0x96, Z19, Z20, Z25                      // table, W34: σ0(W[i-15])
 	VPADDD.BCST 72(R8), Z27, Z31                         // table, W18: K18 + W18 (a constant)
@@ -658,7 +658,7 @@ first1:
 	VPTERNLOGD $0x96, Z29, Z19, Z28                      // stream 1, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x19, Z10, Z30                               // stream 2, first hash, round 4n+0: Σ1(e), >>> 25
 	VPADDD Z18, Z17, Z29                                 // stream 2, first hash, round 4n+0: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
-	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 4n+0: Σ0 + Maj
 	VPTERNLOGD $0x96, Z22, Z23, Z27                      // stream 1, first hash, round 4n+0: Σ0(a)
 	VPRORD $0x02, Z8, Z25                                // stream 2, first hash, round 4n+0: Σ0(a), >>> 2
 	VPRORD $0x0d, Z8, Z23                                // stream 2, first hash, round 4n+0: Σ0(a), >>> 13
@@ -673,8 +673,8 @@ first1:
 	VPADDD Z28, Z24, Z28                                 // stream 1, first hash, round 4n+0: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z30, Z16, Z21                      // stream 2, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x0b, Z14, Z30                               // stream 3, first hash, round 4n+0: Σ1(e), >>> 11
-	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z27, Z20, Z27                                 // stream 1, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj
+	VPADDD Z27, Z20, Z27                                 // stream 1, first hash, round 4n+0: Σ0 + Maj
 	VPRORD $0x19, Z14, Z26                               // stream 3, first hash, round 4n+0: Σ1(e), >>> 25
 	VPRORD $0x02, Z12, Z24                               // stream 3, first hash, round 4n+0: Σ0(a), >>> 2
 	VPTERNLOGD $0x96, Z22, Z23, Z25                      // stream 2, first hash, round 4n+0: Σ0(a)
@@ -686,11 +686,11 @@ first1:
 	VMOVDQA32 Z3, Z21                                    // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z2, Z13, Z21                       // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPRORD $0x06, Z13, Z16                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 1, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z28, Z28                                 // stream 1, first hash, round 4n+0: new a = t + Σ0 + Maj
 	VPTERNLOGD $0x96, Z26, Z30, Z19                      // stream 3, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x0b, Z13, Z30                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z13, Z27                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 25
-	VPADDD Z25, Z11, Z26                                 // stream 2, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z11, Z26                                 // stream 2, first hash, round 4n+0: Σ0 + Maj
 	VPTERNLOGD $0x96, Z20, Z22, Z24                      // stream 3, first hash, round 4n+0: Σ0(a)
 	VMOVDQU32 33600(SI), Z25                             // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1
 	VPADDD.BCST 64(R14), Z25, Z25                        // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1
@@ -706,8 +706,8 @@ first1:
 	VPTERNLOGD $0x96, Z27, Z30, Z16                      // stream 0, first hash, round 4n+1: Σ1(e)
 	VPRORD $0x16, Z31, Z30                               // stream 0, first hash, round 4n+1: Σ0(a), >>> 22
 	VPRORD $0x06, Z18, Z27                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z26, Z29, Z29                                 // stream 2, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z24, Z17, Z26                                 // stream 3, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z29, Z29                                 // stream 2, first hash, round 4n+0: new a = t + Σ0 + Maj
+	VPADDD Z24, Z17, Z26                                 // stream 3, first hash, round 4n+0: Σ0 + Maj
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z18, Z24                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z18, Z21                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 25
@@ -722,7 +722,7 @@ first1:
 	VPTERNLOGD $0x96, Z30, Z9, Z11                       // stream 0, first hash, round 4n+1: Σ0(a)
 	VPRORD $0x0d, Z28, Z30                               // stream 1, first hash, round 4n+1: Σ0(a), >>> 13
 	VPRORD $0x16, Z28, Z9                                // stream 1, first hash, round 4n+1: Σ0(a), >>> 22
-	VPADDD Z26, Z23, Z26                                 // stream 3, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z23, Z26                                 // stream 3, first hash, round 4n+0: new a = t + Σ0 + Maj
 	VPADDD Z16, Z25, Z25                                 // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z10, Z23                                   // stream 2, first hash, round 4n+1: Ch(e, f, g)
 	VPTERNLOGD $0xe2, 35264(SI), Z20, Z23                // stream 2, first hash, round 4n+1: Ch(e, f, g)
@@ -731,7 +731,7 @@ first1:
 	VPADDD Z1, Z19, Z24                                  // stream 1, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z20, Z21                               // stream 2, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z20, Z19                               // stream 2, first hash, round 4n+1: Σ1(e), >>> 25
-	VPADDD Z11, Z22, Z22                                 // stream 0, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z11, Z22, Z22                                 // stream 0, first hash, round 4n+1: Σ0 + Maj
 	VPTERNLOGD $0x96, Z9, Z30, Z5                        // stream 1, first hash, round 4n+1: Σ0(a)
 	VMOVDQU32 34624(SI), Z30                             // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1
 	VPADDD.BCST 8256(R14), Z30, Z30                      // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1
@@ -748,8 +748,8 @@ first1:
 	VPTERNLOGD $0x96, Z19, Z21, Z16                      // stream 2, first hash, round 4n+1: Σ1(e)
 	VPRORD $0x16, Z29, Z24                               // stream 2, first hash, round 4n+1: Σ0(a), >>> 22
 	VPRORD $0x06, Z4, Z21                                // stream 3, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z5, Z17, Z22                                  // stream 1, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj
+	VPADDD Z5, Z17, Z22                                  // stream 1, first hash, round 4n+1: Σ0 + Maj
 	VPADDD Z23, Z30, Z30                                 // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z4, Z23                                // stream 3, first hash, round 4n+1: Σ1(e), >>> 11
 	VMOVDQU32 Z31, 33408(SI)                             // stream 0, kept: d
@@ -773,7 +773,7 @@ first1:
 	VPRORD $0x16, Z26, Z8                                // stream 3, first hash, round 4n+1: Σ0(a), >>> 22
 	VMOVDQU32 Z26, 34944(SI)                             // stream 3, kept: d
 	VMOVDQU32 Z4, 35200(SI)                              // stream 3, kept: h
-	VPADDD Z22, Z27, Z27                                 // stream 1, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z22, Z27, Z27                                 // stream 1, first hash, round 4n+1: new a = t + Σ0 + Maj
 	VPADDD Z16, Z30, Z30                                 // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z2, Z22                                    // stream 0, first hash, round 4n+2: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z13, Z9, Z22                       // stream 0, first hash, round 4n+2: Ch(e, f, g)
@@ -783,7 +783,7 @@ first1:
 	VPADDD Z10, Z17, Z23                                 // stream 3, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z9, Z19                                // stream 0, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z9, Z17                                // stream 0, first hash, round 4n+2: Σ1(e), >>> 25
-	VPADDD Z1, Z11, Z11                                  // stream 2, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z1, Z11, Z11                                  // stream 2, first hash, round 4n+1: Σ0 + Maj
 	VPTERNLOGD $0x96, Z8, Z24, Z12                       // stream 3, first hash, round 4n+1: Σ0(a)
 	VPADDD.BCST 128(R14), Z3, Z24                        // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VMOVDQA32 Z0, Z10                                    // stream 0, first hash, round 4n+2: Maj(a, b, c)
@@ -800,8 +800,8 @@ first1:
 	VPTERNLOGD $0x96, Z17, Z19, Z16                      // stream 0, first hash, round 4n+2: Σ1(e)
 	VPRORD $0x16, Z25, Z21                               // stream 0, first hash, round 4n+2: Σ0(a), >>> 22
 	VPRORD $0x06, Z15, Z19                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 6
-	VPADDD Z11, Z30, Z30                                 // stream 2, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z12, Z5, Z17                                  // stream 3, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z11, Z30, Z30                                 // stream 2, first hash, round 4n+1: new a = t + Σ0 + Maj
+	VPADDD Z12, Z5, Z17                                  // stream 3, first hash, round 4n+1: Σ0 + Maj
 	VPADDD Z22, Z24, Z24                                 // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z15, Z22                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z15, Z12                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 25
@@ -814,7 +814,7 @@ first1:
 	VPTERNLOGD $0x96, Z21, Z1, Z3                        // stream 0, first hash, round 4n+2: Σ0(a)
 	VPRORD $0x0d, Z27, Z21                               // stream 1, first hash, round 4n+2: Σ0(a), >>> 13
 	VPRORD $0x16, Z27, Z1                                // stream 1, first hash, round 4n+2: Σ0(a), >>> 22
-	VPADDD Z17, Z23, Z23                                 // stream 3, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z17, Z23, Z23                                 // stream 3, first hash, round 4n+1: new a = t + Σ0 + Maj
 	VPADDD Z16, Z24, Z24                                 // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z20, Z17                                   // stream 2, first hash, round 4n+2: Ch(e, f, g)
 	VPTERNLOGD $0xe2, 35712(SI), Z8, Z17                 // stream 2, first hash, round 4n+2: Ch(e, f, g)
@@ -824,14 +824,14 @@ first1:
 	VPADDD Z0, Z11, Z22                                  // stream 1, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z8, Z12                                // stream 2, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z8, Z11                                // stream 2, first hash, round 4n+2: Σ1(e), >>> 25
-	VPADDD Z3, Z10, Z10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z3, Z10, Z10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj
 	VPTERNLOGD $0x96, Z1, Z21, Z5                        // stream 1, first hash, round 4n+2: Σ0(a)
 	VMOVDQU32 35264(SI), Z21                             // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VPADDD.BCST 8320(R14), Z21, Z21                      // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VMOVDQA32 Z29, Z3                                    // stream 2, first hash, round 4n+2: Maj(a, b, c)
 	VPTERNLOGD $0xe8, 35648(SI), Z30, Z3                 // stream 2, first hash, round 4n+2: Maj(a, b, c)
 	VMOVDQU32 Z28, 35136(SI)                             // stream 3, kept: g
-	VPADDD 35456(SI), Z24, Z1                            // stream 0, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35456(SI), Z24, Z1                            // stream 0, first hash, round 4n+2: new e = d + t
 	VPRORD $0x02, Z30, Z0                                // stream 2, first hash, round 4n+2: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z29                               // stream 2, first hash, round 4n+2: Σ0(a), >>> 13
 	VMOVDQA32 Z14, Z8                                    // stream 3, first hash, round 4n+2: Ch(e, f, g)
@@ -841,8 +841,8 @@ first1:
 	VPTERNLOGD $0x96, Z11, Z12, Z16                      // stream 2, first hash, round 4n+2: Σ1(e)
 	VPRORD $0x16, Z30, Z19                               // stream 2, first hash, round 4n+2: Σ0(a), >>> 22
 	VPRORD $0x06, Z28, Z12                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 6
-	VPADDD Z10, Z24, Z24                                 // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z5, Z7, Z11                                   // stream 1, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z10, Z24, Z24                                 // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VPADDD Z5, Z7, Z11                                   // stream 1, first hash, round 4n+2: Σ0 + Maj
 	VPADDD Z17, Z21, Z21                                 // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z28, Z17                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z28, Z10                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 25
@@ -852,11 +852,11 @@ first1:
 	VPTERNLOGD $0xe8, 35776(SI), Z23, Z5                 // stream 3, first hash, round 4n+2: Maj(a, b, c)
 	VPRORD $0x02, Z23, Z26                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 2
 	VMOVDQU32 Z14, 35840(SI)                             // stream 3, kept: e, kept in memory
-	VPADDD 35520(SI), Z22, Z14                           // stream 1, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35520(SI), Z22, Z14                           // stream 1, first hash, round 4n+2: new e = d + t
 	VPTERNLOGD $0x96, Z19, Z29, Z0                       // stream 2, first hash, round 4n+2: Σ0(a)
 	VPRORD $0x0d, Z23, Z29                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 13
 	VPRORD $0x16, Z23, Z19                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 22
-	VPADDD Z11, Z22, Z22                                 // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z11, Z22, Z22                                 // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VPADDD Z16, Z21, Z21                                 // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0xe2, Z13, Z1, Z9                        // stream 0, first hash, round 4n+3: Ch(e, f, g)
 	VPRORD $0x06, Z1, Z16                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 6
@@ -864,11 +864,11 @@ first1:
 	VPADDD Z8, Z7, Z17                                   // stream 3, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z1, Z13                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z1, Z11                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 25
-	VPADDD Z0, Z3, Z10                                   // stream 2, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z0, Z3, Z10                                   // stream 2, first hash, round 4n+2: Σ0 + Maj
 	VPTERNLOGD $0x96, Z19, Z29, Z26                      // stream 3, first hash, round 4n+2: Σ0(a)
 	VPADDD.BCST 192(R14), Z2, Z29                        // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, Z31, Z24, Z25                      // stream 0, first hash, round 4n+3: Maj(a, b, c)
-	VPADDD 35328(SI), Z21, Z31                           // stream 2, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35328(SI), Z21, Z31                           // stream 2, first hash, round 4n+2: new e = d + t
 	VPRORD $0x02, Z24, Z19                               // stream 0, first hash, round 4n+3: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z8                                // stream 0, first hash, round 4n+3: Σ0(a), >>> 13
 	VPTERNLOGD $0xe2, Z18, Z14, Z15                      // stream 1, first hash, round 4n+3: Ch(e, f, g)
@@ -876,19 +876,19 @@ first1:
 	VPTERNLOGD $0x96, Z11, Z13, Z16                      // stream 0, first hash, round 4n+3: Σ1(e)
 	VPRORD $0x16, Z24, Z17                               // stream 0, first hash, round 4n+3: Σ0(a), >>> 22
 	VPRORD $0x06, Z14, Z13                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 6
-	VPADDD Z10, Z21, Z21                                 // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z26, Z5, Z26                                  // stream 3, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z10, Z21, Z21                                 // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VPADDD Z26, Z5, Z26                                  // stream 3, first hash, round 4n+2: Σ0 + Maj
 	VPADDD Z9, Z29, Z29                                  // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z14, Z12                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z14, Z11                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 25
 	VPADDD.BCST 4288(R14), Z6, Z10                       // stream 1, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 33920(SI), Z22, Z27                // stream 1, first hash, round 4n+3: Maj(a, b, c)
 	VPRORD $0x02, Z22, Z9                                // stream 1, first hash, round 4n+3: Σ0(a), >>> 2
-	VPADDD 35392(SI), Z18, Z7                            // stream 3, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35392(SI), Z18, Z7                            // stream 3, first hash, round 4n+2: new e = d + t
 	VPTERNLOGD $0x96, Z17, Z8, Z19                       // stream 0, first hash, round 4n+3: Σ0(a)
 	VPRORD $0x0d, Z22, Z17                               // stream 1, first hash, round 4n+3: Σ0(a), >>> 13
 	VPRORD $0x16, Z22, Z8                                // stream 1, first hash, round 4n+3: Σ0(a), >>> 22
-	VPADDD Z26, Z18, Z26                                 // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z18, Z26                                 // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VPADDD Z16, Z29, Z29                                 // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0xb8, 34624(SI), Z31, Z20                // stream 2, first hash, round 4n+3: Ch(e, f, g)
 	VPRORD $0x06, Z31, Z18                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 6
@@ -896,12 +896,12 @@ first1:
 	VPADDD Z15, Z10, Z16                                 // stream 1, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z31, Z15                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z31, Z12                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 25
-	VPADDD Z19, Z25, Z25                                 // stream 0, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z19, Z25, Z25                                 // stream 0, first hash, round 4n+3: Σ0 + Maj
 	VPTERNLOGD $0x96, Z8, Z17, Z9                        // stream 1, first hash, round 4n+3: Σ0(a)
 	VMOVDQU32 35712(SI), Z19                             // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPADDD.BCST 8384(R14), Z19, Z19                      // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 34432(SI), Z21, Z30                // stream 2, first hash, round 4n+3: Maj(a, b, c)
-	VPADDD 35904(SI), Z29, Z2                            // stream 0, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35904(SI), Z29, Z2                            // stream 0, first hash, round 4n+3: new e = d + t
 	VPRORD $0x02, Z21, Z17                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 2
 	VPRORD $0x0d, Z21, Z11                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 13
 	VPTERNLOGD $0xe2, Z4, Z7, Z28                        // stream 3, first hash, round 4n+3: Ch(e, f, g)
@@ -909,8 +909,8 @@ first1:
 	VPTERNLOGD $0x96, Z12, Z15, Z18                      // stream 2, first hash, round 4n+3: Σ1(e)
 	VPRORD $0x16, Z21, Z15                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 22
 	VPRORD $0x06, Z7, Z13                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 6
-	VPADDD Z25, Z29, Z0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z9, Z27, Z29                                  // stream 1, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z29, Z0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VPADDD Z9, Z27, Z29                                  // stream 1, first hash, round 4n+3: Σ0 + Maj
 	VPADDD Z20, Z19, Z27                                 // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z7, Z25                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z7, Z20                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 25
@@ -918,31 +918,31 @@ first1:
 	VPADDD.BCST 12480(R14), Z19, Z19                     // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 34944(SI), Z26, Z23                // stream 3, first hash, round 4n+3: Maj(a, b, c)
 	VPRORD $0x02, Z26, Z12                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 2
-	VPADDD 35584(SI), Z16, Z6                            // stream 1, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35584(SI), Z16, Z6                            // stream 1, first hash, round 4n+3: new e = d + t
 	VPTERNLOGD $0x96, Z15, Z11, Z17                      // stream 2, first hash, round 4n+3: Σ0(a)
 	VPRORD $0x0d, Z26, Z15                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 13
 	VPRORD $0x16, Z26, Z11                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 22
-	VPADDD Z29, Z16, Z4                                  // stream 1, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z29, Z16, Z4                                  // stream 1, first hash, round 4n+3: new a = t + Σ0 + Maj
 	VPADDD Z18, Z27, Z29                                 // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z20, Z25, Z13                      // stream 3, first hash, round 4n+3: Σ1(e)
 	VPADDD Z28, Z19, Z28                                 // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
-	VPADDD Z17, Z30, Z30                                 // stream 2, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z17, Z30, Z30                                 // stream 2, first hash, round 4n+3: Σ0 + Maj
 	VPTERNLOGD $0x96, Z11, Z15, Z12                      // stream 3, first hash, round 4n+3: Σ0(a)
-	VPADDD 35648(SI), Z29, Z10                           // stream 2, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35648(SI), Z29, Z10                           // stream 2, first hash, round 4n+3: new e = d + t
 	VPADDD Z13, Z28, Z28                                 // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z30, Z29, Z8                                  // stream 2, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z12, Z23, Z30                                 // stream 3, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
-	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t (a)
-	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t (a)
+	VPADDD Z30, Z29, Z8                                  // stream 2, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VPADDD Z12, Z23, Z30                                 // stream 3, first hash, round 4n+3: Σ0 + Maj
+	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t
+	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t
 	ADDQ      $0x00000100, R14
 	DECQ      R10
 	JNZ       first1
@@ -1045,7 +1045,7 @@ first2:
 	VPTERNLOGD $0x96, Z29, Z19, Z28                      // stream 1, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x19, Z10, Z30                               // stream 2, first hash, round 4n+0: Σ1(e), >>> 25
 	VPADDD Z18, Z17, Z29                                 // stream 2, first hash, round 4n+0: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
-	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 4n+0: Σ0 + Maj
 	VPTERNLOGD $0x96, Z22, Z23, Z27                      // stream 1, first hash, round 4n+0: Σ0(a)
 	VPRORD $0x02, Z8, Z25                                // stream 2, first hash, round 4n+0: Σ0(a), >>> 2
 	VPRORD $0x0d, Z8, Z23                                // stream 2, first hash, round 4n+0: Σ0(a), >>> 13
@@ -1060,8 +1060,8 @@ first2:
 	VPADDD Z28, Z24, Z28                                 // stream 1, first hash, round 4n+0: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z30, Z16, Z21                      // stream 2, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x0b, Z14, Z30                               // stream 3, first hash, round 4n+0: Σ1(e), >>> 11
-	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z27, Z20, Z27                                 // stream 1, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj
+	VPADDD Z27, Z20, Z27                                 // stream 1, first hash, round 4n+0: Σ0 + Maj
 	VPRORD $0x19, Z14, Z26                               // stream 3, first hash, round 4n+0: Σ1(e), >>> 25
 	VPRORD $0x02, Z12, Z24                               // stream 3, first hash, round 4n+0: Σ0(a), >>> 2
 	VPTERNLOGD $0x96, Z22, Z23, Z25                      // stream 2, first hash, round 4n+0: Σ0(a)
@@ -1073,11 +1073,11 @@ first2:
 	VMOVDQA32 Z3, Z21                                    // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z2, Z13, Z21                       // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPRORD $0x06, Z13, Z16                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 1, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z28, Z28                                 // stream 1, first hash, round 4n+0: new a = t + Σ0 + Maj
 	VPTERNLOGD $0x96, Z26, Z30, Z19                      // stream 3, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x0b, Z13, Z30                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z13, Z27                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 25
-	VPADDD Z25, Z11, Z26                                 // stream 2, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z11, Z26                                 // stream 2, first hash, round 4n+0: Σ0 + Maj
 	VPTERNLOGD $0x96, Z20, Z22, Z24                      // stream 3, first hash, round 4n+0: Σ0(a)
 	VPBROADCASTQ 64(R14), Z25                            // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1
 	VPADDD 33600(SI), Z25, Z25                           // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1
@@ -1093,8 +1093,8 @@ first2:
 	VPTERNLOGD $0x96, Z27, Z30, Z16                      // stream 0, first hash, round 4n+1: Σ1(e)
 	VPRORD $0x16, Z31, Z30                               // stream 0, first hash, round 4n+1: Σ0(a), >>> 22
 	VPRORD $0x06, Z18, Z27                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z26, Z29, Z29                                 // stream 2, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z24, Z17, Z26                                 // stream 3, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z29, Z29                                 // stream 2, first hash, round 4n+0: new a = t + Σ0 + Maj
+	VPADDD Z24, Z17, Z26                                 // stream 3, first hash, round 4n+0: Σ0 + Maj
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z18, Z24                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z18, Z21                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 25
@@ -1109,7 +1109,7 @@ first2:
 	VPTERNLOGD $0x96, Z30, Z9, Z11                       // stream 0, first hash, round 4n+1: Σ0(a)
 	VPRORD $0x0d, Z28, Z30                               // stream 1, first hash, round 4n+1: Σ0(a), >>> 13
 	VPRORD $0x16, Z28, Z9                                // stream 1, first hash, round 4n+1: Σ0(a), >>> 22
-	VPADDD Z26, Z23, Z26                                 // stream 3, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z23, Z26                                 // stream 3, first hash, round 4n+0: new a = t + Σ0 + Maj
 	VPADDD Z16, Z25, Z25                                 // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z10, Z23                                   // stream 2, first hash, round 4n+1: Ch(e, f, g)
 	VPTERNLOGD $0xe2, 35264(SI), Z20, Z23                // stream 2, first hash, round 4n+1: Ch(e, f, g)
@@ -1118,7 +1118,7 @@ first2:
 	VPADDD Z1, Z19, Z24                                  // stream 1, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z20, Z21                               // stream 2, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z20, Z19                               // stream 2, first hash, round 4n+1: Σ1(e), >>> 25
-	VPADDD Z11, Z22, Z22                                 // stream 0, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z11, Z22, Z22                                 // stream 0, first hash, round 4n+1: Σ0 + Maj
 	VPTERNLOGD $0x96, Z9, Z30, Z5                        // stream 1, first hash, round 4n+1: Σ0(a)
 	VPBROADCASTQ 8256(R14), Z30                          // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1
 	VPADDD 34624(SI), Z30, Z30                           // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1
@@ -1135,8 +1135,8 @@ first2:
 	VPTERNLOGD $0x96, Z19, Z21, Z16                      // stream 2, first hash, round 4n+1: Σ1(e)
 	VPRORD $0x16, Z29, Z24                               // stream 2, first hash, round 4n+1: Σ0(a), >>> 22
 	VPRORD $0x06, Z4, Z21                                // stream 3, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z5, Z17, Z22                                  // stream 1, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj
+	VPADDD Z5, Z17, Z22                                  // stream 1, first hash, round 4n+1: Σ0 + Maj
 	VPADDD Z23, Z30, Z30                                 // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z4, Z23                                // stream 3, first hash, round 4n+1: Σ1(e), >>> 11
 	VMOVDQU32 Z31, 33408(SI)                             // stream 0, kept: d
@@ -1160,7 +1160,7 @@ first2:
 	VPRORD $0x16, Z26, Z8                                // stream 3, first hash, round 4n+1: Σ0(a), >>> 22
 	VMOVDQU32 Z26, 34944(SI)                             // stream 3, kept: d
 	VMOVDQU32 Z4, 35200(SI)                              // stream 3, kept: h
-	VPADDD Z22, Z27, Z27                                 // stream 1, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z22, Z27, Z27                                 // stream 1, first hash, round 4n+1: new a = t + Σ0 + Maj
 	VPADDD Z16, Z30, Z30                                 // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z2, Z22                                    // stream 0, first hash, round 4n+2: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z13, Z9, Z22                       // stream 0, first hash, round 4n+2: Ch(e, f, g)
@@ -1170,7 +1170,7 @@ first2:
 	VPADDD Z10, Z17, Z23                                 // stream 3, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z9, Z19                                // stream 0, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z9, Z17                                // stream 0, first hash, round 4n+2: Σ1(e), >>> 25
-	VPADDD Z1, Z11, Z11                                  // stream 2, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z1, Z11, Z11                                  // stream 2, first hash, round 4n+1: Σ0 + Maj
 	VPTERNLOGD $0x96, Z8, Z24, Z12                       // stream 3, first hash, round 4n+1: Σ0(a)
 	VPBROADCASTQ 128(R14), Z24                           // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VPADDD Z24, Z3, Z24                                  // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1
@@ -1188,8 +1188,8 @@ first2:
 	VPTERNLOGD $0x96, Z17, Z19, Z16                      // stream 0, first hash, round 4n+2: Σ1(e)
 	VPRORD $0x16, Z25, Z21                               // stream 0, first hash, round 4n+2: Σ0(a), >>> 22
 	VPRORD $0x06, Z15, Z19                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 6
-	VPADDD Z11, Z30, Z30                                 // stream 2, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z12, Z5, Z17                                  // stream 3, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z11, Z30, Z30                                 // stream 2, first hash, round 4n+1: new a = t + Σ0 + Maj
+	VPADDD Z12, Z5, Z17                                  // stream 3, first hash, round 4n+1: Σ0 + Maj
 	VPADDD Z22, Z24, Z24                                 // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z15, Z22                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z15, Z12                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 25
@@ -1203,7 +1203,7 @@ first2:
 	VPTERNLOGD $0x96, Z21, Z1, Z3                        // stream 0, first hash, round 4n+2: Σ0(a)
 	VPRORD $0x0d, Z27, Z21                               // stream 1, first hash, round 4n+2: Σ0(a), >>> 13
 	VPRORD $0x16, Z27, Z1                                // stream 1, first hash, round 4n+2: Σ0(a), >>> 22
-	VPADDD Z17, Z23, Z23                                 // stream 3, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z17, Z23, Z23                                 // stream 3, first hash, round 4n+1: new a = t + Σ0 + Maj
 	VPADDD Z16, Z24, Z24                                 // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z20, Z17                                   // stream 2, first hash, round 4n+2: Ch(e, f, g)
 	VPTERNLOGD $0xe2, 35712(SI), Z8, Z17                 // stream 2, first hash, round 4n+2: Ch(e, f, g)
@@ -1213,14 +1213,14 @@ first2:
 	VPADDD Z0, Z11, Z22                                  // stream 1, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z8, Z12                                // stream 2, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z8, Z11                                // stream 2, first hash, round 4n+2: Σ1(e), >>> 25
-	VPADDD Z3, Z10, Z10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z3, Z10, Z10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj
 	VPTERNLOGD $0x96, Z1, Z21, Z5                        // stream 1, first hash, round 4n+2: Σ0(a)
 	VPBROADCASTQ 8320(R14), Z21                          // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VPADDD 35264(SI), Z21, Z21                           // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VMOVDQA32 Z29, Z3                                    // stream 2, first hash, round 4n+2: Maj(a, b, c)
 	VPTERNLOGD $0xe8, 35648(SI), Z30, Z3                 // stream 2, first hash, round 4n+2: Maj(a, b, c)
 	VMOVDQU32 Z28, 35136(SI)                             // stream 3, kept: g
-	VPADDD 35456(SI), Z24, Z1                            // stream 0, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35456(SI), Z24, Z1                            // stream 0, first hash, round 4n+2: new e = d + t
 	VPRORD $0x02, Z30, Z0                                // stream 2, first hash, round 4n+2: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z29                               // stream 2, first hash, round 4n+2: Σ0(a), >>> 13
 	VMOVDQA32 Z14, Z8                                    // stream 3, first hash, round 4n+2: Ch(e, f, g)
@@ -1230,8 +1230,8 @@ first2:
 	VPTERNLOGD $0x96, Z11, Z12, Z16                      // stream 2, first hash, round 4n+2: Σ1(e)
 	VPRORD $0x16, Z30, Z19                               // stream 2, first hash, round 4n+2: Σ0(a), >>> 22
 	VPRORD $0x06, Z28, Z12                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 6
-	VPADDD Z10, Z24, Z24                                 // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z5, Z7, Z11                                   // stream 1, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z10, Z24, Z24                                 // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VPADDD Z5, Z7, Z11                                   // stream 1, first hash, round 4n+2: Σ0 + Maj
 	VPADDD Z17, Z21, Z21                                 // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z28, Z17                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z28, Z10                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 25
@@ -1241,11 +1241,11 @@ first2:
 	VPTERNLOGD $0xe8, 35776(SI), Z23, Z5                 // stream 3, first hash, round 4n+2: Maj(a, b, c)
 	VPRORD $0x02, Z23, Z26                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 2
 	VMOVDQU32 Z14, 35840(SI)                             // stream 3, kept: e, kept in memory
-	VPADDD 35520(SI), Z22, Z14                           // stream 1, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35520(SI), Z22, Z14                           // stream 1, first hash, round 4n+2: new e = d + t
 	VPTERNLOGD $0x96, Z19, Z29, Z0                       // stream 2, first hash, round 4n+2: Σ0(a)
 	VPRORD $0x0d, Z23, Z29                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 13
 	VPRORD $0x16, Z23, Z19                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 22
-	VPADDD Z11, Z22, Z22                                 // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z11, Z22, Z22                                 // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VPADDD Z16, Z21, Z21                                 // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0xe2, Z13, Z1, Z9                        // stream 0, first hash, round 4n+3: Ch(e, f, g)
 	VPRORD $0x06, Z1, Z16                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 6
@@ -1253,12 +1253,12 @@ first2:
 	VPADDD Z8, Z7, Z17                                   // stream 3, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z1, Z13                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z1, Z11                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 25
-	VPADDD Z0, Z3, Z10                                   // stream 2, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z0, Z3, Z10                                   // stream 2, first hash, round 4n+2: Σ0 + Maj
 	VPTERNLOGD $0x96, Z19, Z29, Z26                      // stream 3, first hash, round 4n+2: Σ0(a)
 	VPBROADCASTQ 192(R14), Z29                           // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPADDD Z29, Z2, Z29                                  // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, Z31, Z24, Z25                      // stream 0, first hash, round 4n+3: Maj(a, b, c)
-	VPADDD 35328(SI), Z21, Z31                           // stream 2, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35328(SI), Z21, Z31                           // stream 2, first hash, round 4n+2: new e = d + t
 	VPRORD $0x02, Z24, Z19                               // stream 0, first hash, round 4n+3: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z8                                // stream 0, first hash, round 4n+3: Σ0(a), >>> 13
 	VPTERNLOGD $0xe2, Z18, Z14, Z15                      // stream 1, first hash, round 4n+3: Ch(e, f, g)
@@ -1266,8 +1266,8 @@ first2:
 	VPTERNLOGD $0x96, Z11, Z13, Z16                      // stream 0, first hash, round 4n+3: Σ1(e)
 	VPRORD $0x16, Z24, Z17                               // stream 0, first hash, round 4n+3: Σ0(a), >>> 22
 	VPRORD $0x06, Z14, Z13                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 6
-	VPADDD Z10, Z21, Z21                                 // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z26, Z5, Z26                                  // stream 3, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z10, Z21, Z21                                 // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VPADDD Z26, Z5, Z26                                  // stream 3, first hash, round 4n+2: Σ0 + Maj
 	VPADDD Z9, Z29, Z29                                  // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z14, Z12                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z14, Z11                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 25
@@ -1275,11 +1275,11 @@ first2:
 	VPADDD Z10, Z6, Z10                                  // stream 1, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 33920(SI), Z22, Z27                // stream 1, first hash, round 4n+3: Maj(a, b, c)
 	VPRORD $0x02, Z22, Z9                                // stream 1, first hash, round 4n+3: Σ0(a), >>> 2
-	VPADDD 35392(SI), Z18, Z7                            // stream 3, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35392(SI), Z18, Z7                            // stream 3, first hash, round 4n+2: new e = d + t
 	VPTERNLOGD $0x96, Z17, Z8, Z19                       // stream 0, first hash, round 4n+3: Σ0(a)
 	VPRORD $0x0d, Z22, Z17                               // stream 1, first hash, round 4n+3: Σ0(a), >>> 13
 	VPRORD $0x16, Z22, Z8                                // stream 1, first hash, round 4n+3: Σ0(a), >>> 22
-	VPADDD Z26, Z18, Z26                                 // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z18, Z26                                 // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VPADDD Z16, Z29, Z29                                 // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0xb8, 34624(SI), Z31, Z20                // stream 2, first hash, round 4n+3: Ch(e, f, g)
 	VPRORD $0x06, Z31, Z18                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 6
@@ -1287,12 +1287,12 @@ first2:
 	VPADDD Z15, Z10, Z16                                 // stream 1, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z31, Z15                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z31, Z12                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 25
-	VPADDD Z19, Z25, Z25                                 // stream 0, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z19, Z25, Z25                                 // stream 0, first hash, round 4n+3: Σ0 + Maj
 	VPTERNLOGD $0x96, Z8, Z17, Z9                        // stream 1, first hash, round 4n+3: Σ0(a)
 	VPBROADCASTQ 8384(R14), Z19                          // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPADDD 35712(SI), Z19, Z19                           // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 34432(SI), Z21, Z30                // stream 2, first hash, round 4n+3: Maj(a, b, c)
-	VPADDD 35904(SI), Z29, Z2                            // stream 0, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35904(SI), Z29, Z2                            // stream 0, first hash, round 4n+3: new e = d + t
 	VPRORD $0x02, Z21, Z17                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 2
 	VPRORD $0x0d, Z21, Z11                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 13
 	VPTERNLOGD $0xe2, Z4, Z7, Z28                        // stream 3, first hash, round 4n+3: Ch(e, f, g)
@@ -1300,8 +1300,8 @@ first2:
 	VPTERNLOGD $0x96, Z12, Z15, Z18                      // stream 2, first hash, round 4n+3: Σ1(e)
 	VPRORD $0x16, Z21, Z15                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 22
 	VPRORD $0x06, Z7, Z13                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 6
-	VPADDD Z25, Z29, Z0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z9, Z27, Z29                                  // stream 1, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z29, Z0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VPADDD Z9, Z27, Z29                                  // stream 1, first hash, round 4n+3: Σ0 + Maj
 	VPADDD Z20, Z19, Z27                                 // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z7, Z25                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z7, Z20                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 25
@@ -1309,31 +1309,31 @@ first2:
 	VPADDD 35840(SI), Z19, Z19                           // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 34944(SI), Z26, Z23                // stream 3, first hash, round 4n+3: Maj(a, b, c)
 	VPRORD $0x02, Z26, Z12                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 2
-	VPADDD 35584(SI), Z16, Z6                            // stream 1, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35584(SI), Z16, Z6                            // stream 1, first hash, round 4n+3: new e = d + t
 	VPTERNLOGD $0x96, Z15, Z11, Z17                      // stream 2, first hash, round 4n+3: Σ0(a)
 	VPRORD $0x0d, Z26, Z15                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 13
 	VPRORD $0x16, Z26, Z11                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 22
-	VPADDD Z29, Z16, Z4                                  // stream 1, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z29, Z16, Z4                                  // stream 1, first hash, round 4n+3: new a = t + Σ0 + Maj
 	VPADDD Z18, Z27, Z29                                 // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z20, Z25, Z13                      // stream 3, first hash, round 4n+3: Σ1(e)
 	VPADDD Z28, Z19, Z28                                 // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
-	VPADDD Z17, Z30, Z30                                 // stream 2, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z17, Z30, Z30                                 // stream 2, first hash, round 4n+3: Σ0 + Maj
 	VPTERNLOGD $0x96, Z11, Z15, Z12                      // stream 3, first hash, round 4n+3: Σ0(a)
-	VPADDD 35648(SI), Z29, Z10                           // stream 2, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35648(SI), Z29, Z10                           // stream 2, first hash, round 4n+3: new e = d + t
 	VPADDD Z13, Z28, Z28                                 // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z30, Z29, Z8                                  // stream 2, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z12, Z23, Z30                                 // stream 3, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
-	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t (a)
-	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t (a)
+	VPADDD Z30, Z29, Z8                                  // stream 2, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VPADDD Z12, Z23, Z30                                 // stream 3, first hash, round 4n+3: Σ0 + Maj
+	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t
+	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t
 	ADDQ      $0x00000100, R14
 	DECQ      R10
 	JNZ       first2
@@ -1436,7 +1436,7 @@ first4:
 	VPTERNLOGD $0x96, Z29, Z19, Z28                      // stream 1, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x19, Z10, Z30                               // stream 2, first hash, round 4n+0: Σ1(e), >>> 25
 	VPADDD Z18, Z17, Z29                                 // stream 2, first hash, round 4n+0: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
-	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 4n+0: Σ0 + Maj
 	VPTERNLOGD $0x96, Z22, Z23, Z27                      // stream 1, first hash, round 4n+0: Σ0(a)
 	VPRORD $0x02, Z8, Z25                                // stream 2, first hash, round 4n+0: Σ0(a), >>> 2
 	VPRORD $0x0d, Z8, Z23                                // stream 2, first hash, round 4n+0: Σ0(a), >>> 13
@@ -1451,8 +1451,8 @@ first4:
 	VPADDD Z28, Z24, Z28                                 // stream 1, first hash, round 4n+0: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z30, Z16, Z21                      // stream 2, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x0b, Z14, Z30                               // stream 3, first hash, round 4n+0: Σ1(e), >>> 11
-	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z27, Z20, Z27                                 // stream 1, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj
+	VPADDD Z27, Z20, Z27                                 // stream 1, first hash, round 4n+0: Σ0 + Maj
 	VPRORD $0x19, Z14, Z26                               // stream 3, first hash, round 4n+0: Σ1(e), >>> 25
 	VPRORD $0x02, Z12, Z24                               // stream 3, first hash, round 4n+0: Σ0(a), >>> 2
 	VPTERNLOGD $0x96, Z22, Z23, Z25                      // stream 2, first hash, round 4n+0: Σ0(a)
@@ -1464,11 +1464,11 @@ first4:
 	VMOVDQA32 Z3, Z21                                    // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z2, Z13, Z21                       // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPRORD $0x06, Z13, Z16                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 1, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z28, Z28                                 // stream 1, first hash, round 4n+0: new a = t + Σ0 + Maj
 	VPTERNLOGD $0x96, Z26, Z30, Z19                      // stream 3, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x0b, Z13, Z30                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z13, Z27                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 25
-	VPADDD Z25, Z11, Z26                                 // stream 2, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z11, Z26                                 // stream 2, first hash, round 4n+0: Σ0 + Maj
 	VPTERNLOGD $0x96, Z20, Z22, Z24                      // stream 3, first hash, round 4n+0: Σ0(a)
 	VBROADCASTI32X4 64(R14), Z25                         // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1
 	VPADDD 33600(SI), Z25, Z25                           // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1
@@ -1484,8 +1484,8 @@ first4:
 	VPTERNLOGD $0x96, Z27, Z30, Z16                      // stream 0, first hash, round 4n+1: Σ1(e)
 	VPRORD $0x16, Z31, Z30                               // stream 0, first hash, round 4n+1: Σ0(a), >>> 22
 	VPRORD $0x06, Z18, Z27                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z26, Z29, Z29                                 // stream 2, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z24, Z17, Z26                                 // stream 3, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z29, Z29                                 // stream 2, first hash, round 4n+0: new a = t + Σ0 + Maj
+	VPADDD Z24, Z17, Z26                                 // stream 3, first hash, round 4n+0: Σ0 + Maj
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z18, Z24                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z18, Z21                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 25
@@ -1500,7 +1500,7 @@ first4:
 	VPTERNLOGD $0x96, Z30, Z9, Z11                       // stream 0, first hash, round 4n+1: Σ0(a)
 	VPRORD $0x0d, Z28, Z30                               // stream 1, first hash, round 4n+1: Σ0(a), >>> 13
 	VPRORD $0x16, Z28, Z9                                // stream 1, first hash, round 4n+1: Σ0(a), >>> 22
-	VPADDD Z26, Z23, Z26                                 // stream 3, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z23, Z26                                 // stream 3, first hash, round 4n+0: new a = t + Σ0 + Maj
 	VPADDD Z16, Z25, Z25                                 // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z10, Z23                                   // stream 2, first hash, round 4n+1: Ch(e, f, g)
 	VPTERNLOGD $0xe2, 35264(SI), Z20, Z23                // stream 2, first hash, round 4n+1: Ch(e, f, g)
@@ -1509,7 +1509,7 @@ first4:
 	VPADDD Z1, Z19, Z24                                  // stream 1, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z20, Z21                               // stream 2, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z20, Z19                               // stream 2, first hash, round 4n+1: Σ1(e), >>> 25
-	VPADDD Z11, Z22, Z22                                 // stream 0, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z11, Z22, Z22                                 // stream 0, first hash, round 4n+1: Σ0 + Maj
 	VPTERNLOGD $0x96, Z9, Z30, Z5                        // stream 1, first hash, round 4n+1: Σ0(a)
 	VBROADCASTI32X4 8256(R14), Z30                       // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1
 	VPADDD 34624(SI), Z30, Z30                           // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1
@@ -1526,8 +1526,8 @@ first4:
 	VPTERNLOGD $0x96, Z19, Z21, Z16                      // stream 2, first hash, round 4n+1: Σ1(e)
 	VPRORD $0x16, Z29, Z24                               // stream 2, first hash, round 4n+1: Σ0(a), >>> 22
 	VPRORD $0x06, Z4, Z21                                // stream 3, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z5, Z17, Z22                                  // stream 1, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj
+	VPADDD Z5, Z17, Z22                                  // stream 1, first hash, round 4n+1: Σ0 + Maj
 	VPADDD Z23, Z30, Z30                                 // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z4, Z23                                // stream 3, first hash, round 4n+1: Σ1(e), >>> 11
 	VMOVDQU32 Z31, 33408(SI)                             // stream 0, kept: d
@@ -1551,7 +1551,7 @@ first4:
 	VPRORD $0x16, Z26, Z8                                // stream 3, first hash, round 4n+1: Σ0(a), >>> 22
 	VMOVDQU32 Z26, 34944(SI)                             // stream 3, kept: d
 	VMOVDQU32 Z4, 35200(SI)                              // stream 3, kept: h
-	VPADDD Z22, Z27, Z27                                 // stream 1, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z22, Z27, Z27                                 // stream 1, first hash, round 4n+1: new a = t + Σ0 + Maj
 	VPADDD Z16, Z30, Z30                                 // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z2, Z22                                    // stream 0, first hash, round 4n+2: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z13, Z9, Z22                       // stream 0, first hash, round 4n+2: Ch(e, f, g)
@@ -1561,7 +1561,7 @@ first4:
 	VPADDD Z10, Z17, Z23                                 // stream 3, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z9, Z19                                // stream 0, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z9, Z17                                // stream 0, first hash, round 4n+2: Σ1(e), >>> 25
-	VPADDD Z1, Z11, Z11                                  // stream 2, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z1, Z11, Z11                                  // stream 2, first hash, round 4n+1: Σ0 + Maj
 	VPTERNLOGD $0x96, Z8, Z24, Z12                       // stream 3, first hash, round 4n+1: Σ0(a)
 	VBROADCASTI32X4 128(R14), Z24                        // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VPADDD Z24, Z3, Z24                                  // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1
@@ -1579,8 +1579,8 @@ first4:
 	VPTERNLOGD $0x96, Z17, Z19, Z16                      // stream 0, first hash, round 4n+2: Σ1(e)
 	VPRORD $0x16, Z25, Z21                               // stream 0, first hash, round 4n+2: Σ0(a), >>> 22
 	VPRORD $0x06, Z15, Z19                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 6
-	VPADDD Z11, Z30, Z30                                 // stream 2, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z12, Z5, Z17                                  // stream 3, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z11, Z30, Z30                                 // stream 2, first hash, round 4n+1: new a = t + Σ0 + Maj
+	VPADDD Z12, Z5, Z17                                  // stream 3, first hash, round 4n+1: Σ0 + Maj
 	VPADDD Z22, Z24, Z24                                 // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z15, Z22                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z15, Z12                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 25
@@ -1594,7 +1594,7 @@ first4:
 	VPTERNLOGD $0x96, Z21, Z1, Z3                        // stream 0, first hash, round 4n+2: Σ0(a)
 	VPRORD $0x0d, Z27, Z21                               // stream 1, first hash, round 4n+2: Σ0(a), >>> 13
 	VPRORD $0x16, Z27, Z1                                // stream 1, first hash, round 4n+2: Σ0(a), >>> 22
-	VPADDD Z17, Z23, Z23                                 // stream 3, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z17, Z23, Z23                                 // stream 3, first hash, round 4n+1: new a = t + Σ0 + Maj
 	VPADDD Z16, Z24, Z24                                 // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z20, Z17                                   // stream 2, first hash, round 4n+2: Ch(e, f, g)
 	VPTERNLOGD $0xe2, 35712(SI), Z8, Z17                 // stream 2, first hash, round 4n+2: Ch(e, f, g)
@@ -1604,14 +1604,14 @@ first4:
 	VPADDD Z0, Z11, Z22                                  // stream 1, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z8, Z12                                // stream 2, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z8, Z11                                // stream 2, first hash, round 4n+2: Σ1(e), >>> 25
-	VPADDD Z3, Z10, Z10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z3, Z10, Z10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj
 	VPTERNLOGD $0x96, Z1, Z21, Z5                        // stream 1, first hash, round 4n+2: Σ0(a)
 	VBROADCASTI32X4 8320(R14), Z21                       // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VPADDD 35264(SI), Z21, Z21                           // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VMOVDQA32 Z29, Z3                                    // stream 2, first hash, round 4n+2: Maj(a, b, c)
 	VPTERNLOGD $0xe8, 35648(SI), Z30, Z3                 // stream 2, first hash, round 4n+2: Maj(a, b, c)
 	VMOVDQU32 Z28, 35136(SI)                             // stream 3, kept: g
-	VPADDD 35456(SI), Z24, Z1                            // stream 0, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35456(SI), Z24, Z1                            // stream 0, first hash, round 4n+2: new e = d + t
 	VPRORD $0x02, Z30, Z0                                // stream 2, first hash, round 4n+2: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z29                               // stream 2, first hash, round 4n+2: Σ0(a), >>> 13
 	VMOVDQA32 Z14, Z8                                    // stream 3, first hash, round 4n+2: Ch(e, f, g)
@@ -1621,8 +1621,8 @@ first4:
 	VPTERNLOGD $0x96, Z11, Z12, Z16                      // stream 2, first hash, round 4n+2: Σ1(e)
 	VPRORD $0x16, Z30, Z19                               // stream 2, first hash, round 4n+2: Σ0(a), >>> 22
 	VPRORD $0x06, Z28, Z12                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 6
-	VPADDD Z10, Z24, Z24                                 // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z5, Z7, Z11                                   // stream 1, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z10, Z24, Z24                                 // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VPADDD Z5, Z7, Z11                                   // stream 1, first hash, round 4n+2: Σ0 + Maj
 	VPADDD Z17, Z21, Z21                                 // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z28, Z17                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z28, Z10                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 25
@@ -1632,11 +1632,11 @@ first4:
 	VPTERNLOGD $0xe8, 35776(SI), Z23, Z5                 // stream 3, first hash, round 4n+2: Maj(a, b, c)
 	VPRORD $0x02, Z23, Z26                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 2
 	VMOVDQU32 Z14, 35840(SI)                             // stream 3, kept: e, kept in memory
-	VPADDD 35520(SI), Z22, Z14                           // stream 1, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35520(SI), Z22, Z14                           // stream 1, first hash, round 4n+2: new e = d + t
 	VPTERNLOGD $0x96, Z19, Z29, Z0                       // stream 2, first hash, round 4n+2: Σ0(a)
 	VPRORD $0x0d, Z23, Z29                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 13
 	VPRORD $0x16, Z23, Z19                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 22
-	VPADDD Z11, Z22, Z22                                 // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z11, Z22, Z22                                 // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VPADDD Z16, Z21, Z21                                 // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0xe2, Z13, Z1, Z9                        // stream 0, first hash, round 4n+3: Ch(e, f, g)
 	VPRORD $0x06, Z1, Z16                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 6
@@ -1644,12 +1644,12 @@ first4:
 	VPADDD Z8, Z7, Z17                                   // stream 3, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z1, Z13                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z1, Z11                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 25
-	VPADDD Z0, Z3, Z10                                   // stream 2, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z0, Z3, Z10                                   // stream 2, first hash, round 4n+2: Σ0 + Maj
 	VPTERNLOGD $0x96, Z19, Z29, Z26                      // stream 3, first hash, round 4n+2: Σ0(a)
 	VBROADCASTI32X4 192(R14), Z29                        // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPADDD Z29, Z2, Z29                                  // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, Z31, Z24, Z25                      // stream 0, first hash, round 4n+3: Maj(a, b, c)
-	VPADDD 35328(SI), Z21, Z31                           // stream 2, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35328(SI), Z21, Z31                           // stream 2, first hash, round 4n+2: new e = d + t
 	VPRORD $0x02, Z24, Z19                               // stream 0, first hash, round 4n+3: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z8                                // stream 0, first hash, round 4n+3: Σ0(a), >>> 13
 	VPTERNLOGD $0xe2, Z18, Z14, Z15                      // stream 1, first hash, round 4n+3: Ch(e, f, g)
@@ -1657,8 +1657,8 @@ first4:
 	VPTERNLOGD $0x96, Z11, Z13, Z16                      // stream 0, first hash, round 4n+3: Σ1(e)
 	VPRORD $0x16, Z24, Z17                               // stream 0, first hash, round 4n+3: Σ0(a), >>> 22
 	VPRORD $0x06, Z14, Z13                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 6
-	VPADDD Z10, Z21, Z21                                 // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z26, Z5, Z26                                  // stream 3, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z10, Z21, Z21                                 // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VPADDD Z26, Z5, Z26                                  // stream 3, first hash, round 4n+2: Σ0 + Maj
 	VPADDD Z9, Z29, Z29                                  // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z14, Z12                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z14, Z11                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 25
@@ -1666,11 +1666,11 @@ first4:
 	VPADDD Z10, Z6, Z10                                  // stream 1, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 33920(SI), Z22, Z27                // stream 1, first hash, round 4n+3: Maj(a, b, c)
 	VPRORD $0x02, Z22, Z9                                // stream 1, first hash, round 4n+3: Σ0(a), >>> 2
-	VPADDD 35392(SI), Z18, Z7                            // stream 3, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35392(SI), Z18, Z7                            // stream 3, first hash, round 4n+2: new e = d + t
 	VPTERNLOGD $0x96, Z17, Z8, Z19                       // stream 0, first hash, round 4n+3: Σ0(a)
 	VPRORD $0x0d, Z22, Z17                               // stream 1, first hash, round 4n+3: Σ0(a), >>> 13
 	VPRORD $0x16, Z22, Z8                                // stream 1, first hash, round 4n+3: Σ0(a), >>> 22
-	VPADDD Z26, Z18, Z26                                 // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z18, Z26                                 // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VPADDD Z16, Z29, Z29                                 // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0xb8, 34624(SI), Z31, Z20                // stream 2, first hash, round 4n+3: Ch(e, f, g)
 	VPRORD $0x06, Z31, Z18                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 6
@@ -1678,12 +1678,12 @@ first4:
 	VPADDD Z15, Z10, Z16                                 // stream 1, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z31, Z15                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z31, Z12                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 25
-	VPADDD Z19, Z25, Z25                                 // stream 0, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z19, Z25, Z25                                 // stream 0, first hash, round 4n+3: Σ0 + Maj
 	VPTERNLOGD $0x96, Z8, Z17, Z9                        // stream 1, first hash, round 4n+3: Σ0(a)
 	VBROADCASTI32X4 8384(R14), Z19                       // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPADDD 35712(SI), Z19, Z19                           // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 34432(SI), Z21, Z30                // stream 2, first hash, round 4n+3: Maj(a, b, c)
-	VPADDD 35904(SI), Z29, Z2                            // stream 0, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35904(SI), Z29, Z2                            // stream 0, first hash, round 4n+3: new e = d + t
 	VPRORD $0x02, Z21, Z17                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 2
 	VPRORD $0x0d, Z21, Z11                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 13
 	VPTERNLOGD $0xe2, Z4, Z7, Z28                        // stream 3, first hash, round 4n+3: Ch(e, f, g)
@@ -1691,8 +1691,8 @@ first4:
 	VPTERNLOGD $0x96, Z12, Z15, Z18                      // stream 2, first hash, round 4n+3: Σ1(e)
 	VPRORD $0x16, Z21, Z15                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 22
 	VPRORD $0x06, Z7, Z13                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 6
-	VPADDD Z25, Z29, Z0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z9, Z27, Z29                                  // stream 1, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z29, Z0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VPADDD Z9, Z27, Z29                                  // stream 1, first hash, round 4n+3: Σ0 + Maj
 	VPADDD Z20, Z19, Z27                                 // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z7, Z25                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z7, Z20                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 25
@@ -1700,31 +1700,31 @@ first4:
 	VPADDD 35840(SI), Z19, Z19                           // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 34944(SI), Z26, Z23                // stream 3, first hash, round 4n+3: Maj(a, b, c)
 	VPRORD $0x02, Z26, Z12                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 2
-	VPADDD 35584(SI), Z16, Z6                            // stream 1, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35584(SI), Z16, Z6                            // stream 1, first hash, round 4n+3: new e = d + t
 	VPTERNLOGD $0x96, Z15, Z11, Z17                      // stream 2, first hash, round 4n+3: Σ0(a)
 	VPRORD $0x0d, Z26, Z15                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 13
 	VPRORD $0x16, Z26, Z11                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 22
-	VPADDD Z29, Z16, Z4                                  // stream 1, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z29, Z16, Z4                                  // stream 1, first hash, round 4n+3: new a = t + Σ0 + Maj
 	VPADDD Z18, Z27, Z29                                 // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z20, Z25, Z13                      // stream 3, first hash, round 4n+3: Σ1(e)
 	VPADDD Z28, Z19, Z28                                 // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
-	VPADDD Z17, Z30, Z30                                 // stream 2, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z17, Z30, Z30                                 // stream 2, first hash, round 4n+3: Σ0 + Maj
 	VPTERNLOGD $0x96, Z11, Z15, Z12                      // stream 3, first hash, round 4n+3: Σ0(a)
-	VPADDD 35648(SI), Z29, Z10                           // stream 2, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35648(SI), Z29, Z10                           // stream 2, first hash, round 4n+3: new e = d + t
 	VPADDD Z13, Z28, Z28                                 // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z30, Z29, Z8                                  // stream 2, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z12, Z23, Z30                                 // stream 3, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
-	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t (a)
-	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t (a)
+	VPADDD Z30, Z29, Z8                                  // stream 2, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VPADDD Z12, Z23, Z30                                 // stream 3, first hash, round 4n+3: Σ0 + Maj
+	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t
+	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t
 	ADDQ      $0x00000100, R14
 	DECQ      R10
 	JNZ       first4
@@ -1827,7 +1827,7 @@ first8:
 	VPTERNLOGD $0x96, Z29, Z19, Z28                      // stream 1, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x19, Z10, Z30                               // stream 2, first hash, round 4n+0: Σ1(e), >>> 25
 	VPADDD Z18, Z17, Z29                                 // stream 2, first hash, round 4n+0: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
-	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 4n+0: Σ0 + Maj
 	VPTERNLOGD $0x96, Z22, Z23, Z27                      // stream 1, first hash, round 4n+0: Σ0(a)
 	VPRORD $0x02, Z8, Z25                                // stream 2, first hash, round 4n+0: Σ0(a), >>> 2
 	VPRORD $0x0d, Z8, Z23                                // stream 2, first hash, round 4n+0: Σ0(a), >>> 13
@@ -1842,8 +1842,8 @@ first8:
 	VPADDD Z28, Z24, Z28                                 // stream 1, first hash, round 4n+0: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z30, Z16, Z21                      // stream 2, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x0b, Z14, Z30                               // stream 3, first hash, round 4n+0: Σ1(e), >>> 11
-	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z27, Z20, Z27                                 // stream 1, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj
+	VPADDD Z27, Z20, Z27                                 // stream 1, first hash, round 4n+0: Σ0 + Maj
 	VPRORD $0x19, Z14, Z26                               // stream 3, first hash, round 4n+0: Σ1(e), >>> 25
 	VPRORD $0x02, Z12, Z24                               // stream 3, first hash, round 4n+0: Σ0(a), >>> 2
 	VPTERNLOGD $0x96, Z22, Z23, Z25                      // stream 2, first hash, round 4n+0: Σ0(a)
@@ -1855,11 +1855,11 @@ first8:
 	VMOVDQA32 Z3, Z21                                    // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z2, Z13, Z21                       // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPRORD $0x06, Z13, Z16                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 1, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z28, Z28                                 // stream 1, first hash, round 4n+0: new a = t + Σ0 + Maj
 	VPTERNLOGD $0x96, Z26, Z30, Z19                      // stream 3, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x0b, Z13, Z30                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z13, Z27                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 25
-	VPADDD Z25, Z11, Z26                                 // stream 2, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z11, Z26                                 // stream 2, first hash, round 4n+0: Σ0 + Maj
 	VPTERNLOGD $0x96, Z20, Z22, Z24                      // stream 3, first hash, round 4n+0: Σ0(a)
 	VBROADCASTI64X4 64(R14), Z25                         // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1
 	VPADDD 33600(SI), Z25, Z25                           // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1
@@ -1875,8 +1875,8 @@ first8:
 	VPTERNLOGD $0x96, Z27, Z30, Z16                      // stream 0, first hash, round 4n+1: Σ1(e)
 	VPRORD $0x16, Z31, Z30                               // stream 0, first hash, round 4n+1: Σ0(a), >>> 22
 	VPRORD $0x06, Z18, Z27                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z26, Z29, Z29                                 // stream 2, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z24, Z17, Z26                                 // stream 3, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z29, Z29                                 // stream 2, first hash, round 4n+0: new a = t + Σ0 + Maj
+	VPADDD Z24, Z17, Z26                                 // stream 3, first hash, round 4n+0: Σ0 + Maj
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z18, Z24                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z18, Z21                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 25
@@ -1891,7 +1891,7 @@ first8:
 	VPTERNLOGD $0x96, Z30, Z9, Z11                       // stream 0, first hash, round 4n+1: Σ0(a)
 	VPRORD $0x0d, Z28, Z30                               // stream 1, first hash, round 4n+1: Σ0(a), >>> 13
 	VPRORD $0x16, Z28, Z9                                // stream 1, first hash, round 4n+1: Σ0(a), >>> 22
-	VPADDD Z26, Z23, Z26                                 // stream 3, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z23, Z26                                 // stream 3, first hash, round 4n+0: new a = t + Σ0 + Maj
 	VPADDD Z16, Z25, Z25                                 // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z10, Z23                                   // stream 2, first hash, round 4n+1: Ch(e, f, g)
 	VPTERNLOGD $0xe2, 35264(SI), Z20, Z23                // stream 2, first hash, round 4n+1: Ch(e, f, g)
@@ -1900,7 +1900,7 @@ first8:
 	VPADDD Z1, Z19, Z24                                  // stream 1, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z20, Z21                               // stream 2, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z20, Z19                               // stream 2, first hash, round 4n+1: Σ1(e), >>> 25
-	VPADDD Z11, Z22, Z22                                 // stream 0, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z11, Z22, Z22                                 // stream 0, first hash, round 4n+1: Σ0 + Maj
 	VPTERNLOGD $0x96, Z9, Z30, Z5                        // stream 1, first hash, round 4n+1: Σ0(a)
 	VBROADCASTI64X4 8256(R14), Z30                       // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1
 	VPADDD 34624(SI), Z30, Z30                           // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1
@@ -1917,8 +1917,8 @@ first8:
 	VPTERNLOGD $0x96, Z19, Z21, Z16                      // stream 2, first hash, round 4n+1: Σ1(e)
 	VPRORD $0x16, Z29, Z24                               // stream 2, first hash, round 4n+1: Σ0(a), >>> 22
 	VPRORD $0x06, Z4, Z21                                // stream 3, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z5, Z17, Z22                                  // stream 1, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj
+	VPADDD Z5, Z17, Z22                                  // stream 1, first hash, round 4n+1: Σ0 + Maj
 	VPADDD Z23, Z30, Z30                                 // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z4, Z23                                // stream 3, first hash, round 4n+1: Σ1(e), >>> 11
 	VMOVDQU32 Z31, 33408(SI)                             // stream 0, kept: d
@@ -1942,7 +1942,7 @@ first8:
 	VPRORD $0x16, Z26, Z8                                // stream 3, first hash, round 4n+1: Σ0(a), >>> 22
 	VMOVDQU32 Z26, 34944(SI)                             // stream 3, kept: d
 	VMOVDQU32 Z4, 35200(SI)                              // stream 3, kept: h
-	VPADDD Z22, Z27, Z27                                 // stream 1, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z22, Z27, Z27                                 // stream 1, first hash, round 4n+1: new a = t + Σ0 + Maj
 	VPADDD Z16, Z30, Z30                                 // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z2, Z22                                    // stream 0, first hash, round 4n+2: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z13, Z9, Z22                       // stream 0, first hash, round 4n+2: Ch(e, f, g)
@@ -1952,7 +1952,7 @@ first8:
 	VPADDD Z10, Z17, Z23                                 // stream 3, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z9, Z19                                // stream 0, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z9, Z17                                // stream 0, first hash, round 4n+2: Σ1(e), >>> 25
-	VPADDD Z1, Z11, Z11                                  // stream 2, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z1, Z11, Z11                                  // stream 2, first hash, round 4n+1: Σ0 + Maj
 	VPTERNLOGD $0x96, Z8, Z24, Z12                       // stream 3, first hash, round 4n+1: Σ0(a)
 	VBROADCASTI64X4 128(R14), Z24                        // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VPADDD Z24, Z3, Z24                                  // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1
@@ -1970,8 +1970,8 @@ first8:
 	VPTERNLOGD $0x96, Z17, Z19, Z16                      // stream 0, first hash, round 4n+2: Σ1(e)
 	VPRORD $0x16, Z25, Z21                               // stream 0, first hash, round 4n+2: Σ0(a), >>> 22
 	VPRORD $0x06, Z15, Z19                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 6
-	VPADDD Z11, Z30, Z30                                 // stream 2, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z12, Z5, Z17                                  // stream 3, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z11, Z30, Z30                                 // stream 2, first hash, round 4n+1: new a = t + Σ0 + Maj
+	VPADDD Z12, Z5, Z17                                  // stream 3, first hash, round 4n+1: Σ0 + Maj
 	VPADDD Z22, Z24, Z24                                 // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z15, Z22                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z15, Z12                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 25
@@ -1985,7 +1985,7 @@ first8:
 	VPTERNLOGD $0x96, Z21, Z1, Z3                        // stream 0, first hash, round 4n+2: Σ0(a)
 	VPRORD $0x0d, Z27, Z21                               // stream 1, first hash, round 4n+2: Σ0(a), >>> 13
 	VPRORD $0x16, Z27, Z1                                // stream 1, first hash, round 4n+2: Σ0(a), >>> 22
-	VPADDD Z17, Z23, Z23                                 // stream 3, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z17, Z23, Z23                                 // stream 3, first hash, round 4n+1: new a = t + Σ0 + Maj
 	VPADDD Z16, Z24, Z24                                 // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z20, Z17                                   // stream 2, first hash, round 4n+2: Ch(e, f, g)
 	VPTERNLOGD $0xe2, 35712(SI), Z8, Z17                 // stream 2, first hash, round 4n+2: Ch(e, f, g)
@@ -1995,14 +1995,14 @@ first8:
 	VPADDD Z0, Z11, Z22                                  // stream 1, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z8, Z12                                // stream 2, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z8, Z11                                // stream 2, first hash, round 4n+2: Σ1(e), >>> 25
-	VPADDD Z3, Z10, Z10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z3, Z10, Z10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj
 	VPTERNLOGD $0x96, Z1, Z21, Z5                        // stream 1, first hash, round 4n+2: Σ0(a)
 	VBROADCASTI64X4 8320(R14), Z21                       // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VPADDD 35264(SI), Z21, Z21                           // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VMOVDQA32 Z29, Z3                                    // stream 2, first hash, round 4n+2: Maj(a, b, c)
 	VPTERNLOGD $0xe8, 35648(SI), Z30, Z3                 // stream 2, first hash, round 4n+2: Maj(a, b, c)
 	VMOVDQU32 Z28, 35136(SI)                             // stream 3, kept: g
-	VPADDD 35456(SI), Z24, Z1                            // stream 0, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35456(SI), Z24, Z1                            // stream 0, first hash, round 4n+2: new e = d + t
 	VPRORD $0x02, Z30, Z0                                // stream 2, first hash, round 4n+2: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z29                               // stream 2, first hash, round 4n+2: Σ0(a), >>> 13
 	VMOVDQA32 Z14, Z8                                    // stream 3, first hash, round 4n+2: Ch(e, f, g)
@@ -2012,8 +2012,8 @@ first8:
 	VPTERNLOGD $0x96, Z11, Z12, Z16                      // stream 2, first hash, round 4n+2: Σ1(e)
 	VPRORD $0x16, Z30, Z19                               // stream 2, first hash, round 4n+2: Σ0(a), >>> 22
 	VPRORD $0x06, Z28, Z12                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 6
-	VPADDD Z10, Z24, Z24                                 // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z5, Z7, Z11                                   // stream 1, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z10, Z24, Z24                                 // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VPADDD Z5, Z7, Z11                                   // stream 1, first hash, round 4n+2: Σ0 + Maj
 	VPADDD Z17, Z21, Z21                                 // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z28, Z17                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z28, Z10                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 25
@@ -2023,11 +2023,11 @@ first8:
 	VPTERNLOGD $0xe8, 35776(SI), Z23, Z5                 // stream 3, first hash, round 4n+2: Maj(a, b, c)
 	VPRORD $0x02, Z23, Z26                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 2
 	VMOVDQU32 Z14, 35840(SI)                             // stream 3, kept: e, kept in memory
-	VPADDD 35520(SI), Z22, Z14                           // stream 1, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35520(SI), Z22, Z14                           // stream 1, first hash, round 4n+2: new e = d + t
 	VPTERNLOGD $0x96, Z19, Z29, Z0                       // stream 2, first hash, round 4n+2: Σ0(a)
 	VPRORD $0x0d, Z23, Z29                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 13
 	VPRORD $0x16, Z23, Z19                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 22
-	VPADDD Z11, Z22, Z22                                 // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z11, Z22, Z22                                 // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VPADDD Z16, Z21, Z21                                 // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0xe2, Z13, Z1, Z9                        // stream 0, first hash, round 4n+3: Ch(e, f, g)
 	VPRORD $0x06, Z1, Z16                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 6
@@ -2035,12 +2035,12 @@ first8:
 	VPADDD Z8, Z7, Z17                                   // stream 3, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z1, Z13                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z1, Z11                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 25
-	VPADDD Z0, Z3, Z10                                   // stream 2, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z0, Z3, Z10                                   // stream 2, first hash, round 4n+2: Σ0 + Maj
 	VPTERNLOGD $0x96, Z19, Z29, Z26                      // stream 3, first hash, round 4n+2: Σ0(a)
 	VBROADCASTI64X4 192(R14), Z29                        // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPADDD Z29, Z2, Z29                                  // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, Z31, Z24, Z25                      // stream 0, first hash, round 4n+3: Maj(a, b, c)
-	VPADDD 35328(SI), Z21, Z31                           // stream 2, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35328(SI), Z21, Z31                           // stream 2, first hash, round 4n+2: new e = d + t
 	VPRORD $0x02, Z24, Z19                               // stream 0, first hash, round 4n+3: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z8                                // stream 0, first hash, round 4n+3: Σ0(a), >>> 13
 	VPTERNLOGD $0xe2, Z18, Z14, Z15                      // stream 1, first hash, round 4n+3: Ch(e, f, g)
@@ -2048,8 +2048,8 @@ first8:
 	VPTERNLOGD $0x96, Z11, Z13, Z16                      // stream 0, first hash, round 4n+3: Σ1(e)
 	VPRORD $0x16, Z24, Z17                               // stream 0, first hash, round 4n+3: Σ0(a), >>> 22
 	VPRORD $0x06, Z14, Z13                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 6
-	VPADDD Z10, Z21, Z21                                 // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z26, Z5, Z26                                  // stream 3, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z10, Z21, Z21                                 // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VPADDD Z26, Z5, Z26                                  // stream 3, first hash, round 4n+2: Σ0 + Maj
 	VPADDD Z9, Z29, Z29                                  // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z14, Z12                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z14, Z11                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 25
@@ -2057,11 +2057,11 @@ first8:
 	VPADDD Z10, Z6, Z10                                  // stream 1, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 33920(SI), Z22, Z27                // stream 1, first hash, round 4n+3: Maj(a, b, c)
 	VPRORD $0x02, Z22, Z9                                // stream 1, first hash, round 4n+3: Σ0(a), >>> 2
-	VPADDD 35392(SI), Z18, Z7                            // stream 3, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35392(SI), Z18, Z7                            // stream 3, first hash, round 4n+2: new e = d + t
 	VPTERNLOGD $0x96, Z17, Z8, Z19                       // stream 0, first hash, round 4n+3: Σ0(a)
 	VPRORD $0x0d, Z22, Z17                               // stream 1, first hash, round 4n+3: Σ0(a), >>> 13
 	VPRORD $0x16, Z22, Z8                                // stream 1, first hash, round 4n+3: Σ0(a), >>> 22
-	VPADDD Z26, Z18, Z26                                 // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z18, Z26                                 // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VPADDD Z16, Z29, Z29                                 // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0xb8, 34624(SI), Z31, Z20                // stream 2, first hash, round 4n+3: Ch(e, f, g)
 	VPRORD $0x06, Z31, Z18                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 6
@@ -2069,12 +2069,12 @@ first8:
 	VPADDD Z15, Z10, Z16                                 // stream 1, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z31, Z15                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z31, Z12                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 25
-	VPADDD Z19, Z25, Z25                                 // stream 0, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z19, Z25, Z25                                 // stream 0, first hash, round 4n+3: Σ0 + Maj
 	VPTERNLOGD $0x96, Z8, Z17, Z9                        // stream 1, first hash, round 4n+3: Σ0(a)
 	VBROADCASTI64X4 8384(R14), Z19                       // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPADDD 35712(SI), Z19, Z19                           // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 34432(SI), Z21, Z30                // stream 2, first hash, round 4n+3: Maj(a, b, c)
-	VPADDD 35904(SI), Z29, Z2                            // stream 0, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35904(SI), Z29, Z2                            // stream 0, first hash, round 4n+3: new e = d + t
 	VPRORD $0x02, Z21, Z17                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 2
 	VPRORD $0x0d, Z21, Z11                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 13
 	VPTERNLOGD $0xe2, Z4, Z7, Z28                        // stream 3, first hash, round 4n+3: Ch(e, f, g)
@@ -2082,8 +2082,8 @@ first8:
 	VPTERNLOGD $0x96, Z12, Z15, Z18                      // stream 2, first hash, round 4n+3: Σ1(e)
 	VPRORD $0x16, Z21, Z15                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 22
 	VPRORD $0x06, Z7, Z13                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 6
-	VPADDD Z25, Z29, Z0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z9, Z27, Z29                                  // stream 1, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z29, Z0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VPADDD Z9, Z27, Z29                                  // stream 1, first hash, round 4n+3: Σ0 + Maj
 	VPADDD Z20, Z19, Z27                                 // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z7, Z25                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z7, Z20                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 25
@@ -2091,31 +2091,31 @@ first8:
 	VPADDD 35840(SI), Z19, Z19                           // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 34944(SI), Z26, Z23                // stream 3, first hash, round 4n+3: Maj(a, b, c)
 	VPRORD $0x02, Z26, Z12                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 2
-	VPADDD 35584(SI), Z16, Z6                            // stream 1, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35584(SI), Z16, Z6                            // stream 1, first hash, round 4n+3: new e = d + t
 	VPTERNLOGD $0x96, Z15, Z11, Z17                      // stream 2, first hash, round 4n+3: Σ0(a)
 	VPRORD $0x0d, Z26, Z15                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 13
 	VPRORD $0x16, Z26, Z11                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 22
-	VPADDD Z29, Z16, Z4                                  // stream 1, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z29, Z16, Z4                                  // stream 1, first hash, round 4n+3: new a = t + Σ0 + Maj
 	VPADDD Z18, Z27, Z29                                 // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z20, Z25, Z13                      // stream 3, first hash, round 4n+3: Σ1(e)
 	VPADDD Z28, Z19, Z28                                 // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
-	VPADDD Z17, Z30, Z30                                 // stream 2, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z17, Z30, Z30                                 // stream 2, first hash, round 4n+3: Σ0 + Maj
 	VPTERNLOGD $0x96, Z11, Z15, Z12                      // stream 3, first hash, round 4n+3: Σ0(a)
-	VPADDD 35648(SI), Z29, Z10                           // stream 2, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35648(SI), Z29, Z10                           // stream 2, first hash, round 4n+3: new e = d + t
 	VPADDD Z13, Z28, Z28                                 // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z30, Z29, Z8                                  // stream 2, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z12, Z23, Z30                                 // stream 3, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
-	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t (a)
-	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t (a)
+	VPADDD Z30, Z29, Z8                                  // stream 2, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VPADDD Z12, Z23, Z30                                 // stream 3, first hash, round 4n+3: Σ0 + Maj
+	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t
+	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t
 	ADDQ      $0x00000100, R14
 	DECQ      R10
 	JNZ       first8
@@ -2216,7 +2216,7 @@ first16:
 	VPTERNLOGD $0x96, Z29, Z19, Z28                      // stream 1, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x19, Z10, Z30                               // stream 2, first hash, round 4n+0: Σ1(e), >>> 25
 	VPADDD Z18, Z17, Z29                                 // stream 2, first hash, round 4n+0: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
-	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z26, Z26                                 // stream 0, first hash, round 4n+0: Σ0 + Maj
 	VPTERNLOGD $0x96, Z22, Z23, Z27                      // stream 1, first hash, round 4n+0: Σ0(a)
 	VPRORD $0x02, Z8, Z25                                // stream 2, first hash, round 4n+0: Σ0(a), >>> 2
 	VPRORD $0x0d, Z8, Z23                                // stream 2, first hash, round 4n+0: Σ0(a), >>> 13
@@ -2231,8 +2231,8 @@ first16:
 	VPADDD Z28, Z24, Z28                                 // stream 1, first hash, round 4n+0: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z30, Z16, Z21                      // stream 2, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x0b, Z14, Z30                               // stream 3, first hash, round 4n+0: Σ1(e), >>> 11
-	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z27, Z20, Z27                                 // stream 1, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z31, Z31                                 // stream 0, first hash, round 4n+0: new a = t + Σ0 + Maj
+	VPADDD Z27, Z20, Z27                                 // stream 1, first hash, round 4n+0: Σ0 + Maj
 	VPRORD $0x19, Z14, Z26                               // stream 3, first hash, round 4n+0: Σ1(e), >>> 25
 	VPRORD $0x02, Z12, Z24                               // stream 3, first hash, round 4n+0: Σ0(a), >>> 2
 	VPTERNLOGD $0x96, Z22, Z23, Z25                      // stream 2, first hash, round 4n+0: Σ0(a)
@@ -2244,11 +2244,11 @@ first16:
 	VMOVDQA32 Z3, Z21                                    // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z2, Z13, Z21                       // stream 0, first hash, round 4n+1: Ch(e, f, g)
 	VPRORD $0x06, Z13, Z16                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z27, Z28, Z28                                 // stream 1, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z28, Z28                                 // stream 1, first hash, round 4n+0: new a = t + Σ0 + Maj
 	VPTERNLOGD $0x96, Z26, Z30, Z19                      // stream 3, first hash, round 4n+0: Σ1(e)
 	VPRORD $0x0b, Z13, Z30                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z13, Z27                               // stream 0, first hash, round 4n+1: Σ1(e), >>> 25
-	VPADDD Z25, Z11, Z26                                 // stream 2, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z11, Z26                                 // stream 2, first hash, round 4n+0: Σ0 + Maj
 	VPTERNLOGD $0x96, Z20, Z22, Z24                      // stream 3, first hash, round 4n+0: Σ0(a)
 	VMOVDQU32 33600(SI), Z25                             // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1
 	VPADDD 64(R14), Z25, Z25                             // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1
@@ -2264,8 +2264,8 @@ first16:
 	VPTERNLOGD $0x96, Z27, Z30, Z16                      // stream 0, first hash, round 4n+1: Σ1(e)
 	VPRORD $0x16, Z31, Z30                               // stream 0, first hash, round 4n+1: Σ0(a), >>> 22
 	VPRORD $0x06, Z18, Z27                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z26, Z29, Z29                                 // stream 2, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z24, Z17, Z26                                 // stream 3, first hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z26, Z29, Z29                                 // stream 2, first hash, round 4n+0: new a = t + Σ0 + Maj
+	VPADDD Z24, Z17, Z26                                 // stream 3, first hash, round 4n+0: Σ0 + Maj
 	VPADDD Z21, Z25, Z25                                 // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z18, Z24                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z18, Z21                               // stream 1, first hash, round 4n+1: Σ1(e), >>> 25
@@ -2280,7 +2280,7 @@ first16:
 	VPTERNLOGD $0x96, Z30, Z9, Z11                       // stream 0, first hash, round 4n+1: Σ0(a)
 	VPRORD $0x0d, Z28, Z30                               // stream 1, first hash, round 4n+1: Σ0(a), >>> 13
 	VPRORD $0x16, Z28, Z9                                // stream 1, first hash, round 4n+1: Σ0(a), >>> 22
-	VPADDD Z26, Z23, Z26                                 // stream 3, first hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z23, Z26                                 // stream 3, first hash, round 4n+0: new a = t + Σ0 + Maj
 	VPADDD Z16, Z25, Z25                                 // stream 0, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z10, Z23                                   // stream 2, first hash, round 4n+1: Ch(e, f, g)
 	VPTERNLOGD $0xe2, 35264(SI), Z20, Z23                // stream 2, first hash, round 4n+1: Ch(e, f, g)
@@ -2289,7 +2289,7 @@ first16:
 	VPADDD Z1, Z19, Z24                                  // stream 1, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z20, Z21                               // stream 2, first hash, round 4n+1: Σ1(e), >>> 11
 	VPRORD $0x19, Z20, Z19                               // stream 2, first hash, round 4n+1: Σ1(e), >>> 25
-	VPADDD Z11, Z22, Z22                                 // stream 0, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z11, Z22, Z22                                 // stream 0, first hash, round 4n+1: Σ0 + Maj
 	VPTERNLOGD $0x96, Z9, Z30, Z5                        // stream 1, first hash, round 4n+1: Σ0(a)
 	VMOVDQU32 34624(SI), Z30                             // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1
 	VPADDD 8256(R14), Z30, Z30                           // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1
@@ -2306,8 +2306,8 @@ first16:
 	VPTERNLOGD $0x96, Z19, Z21, Z16                      // stream 2, first hash, round 4n+1: Σ1(e)
 	VPRORD $0x16, Z29, Z24                               // stream 2, first hash, round 4n+1: Σ0(a), >>> 22
 	VPRORD $0x06, Z4, Z21                                // stream 3, first hash, round 4n+1: Σ1(e), >>> 6
-	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z5, Z17, Z22                                  // stream 1, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z25, Z25                                 // stream 0, first hash, round 4n+1: new a = t + Σ0 + Maj
+	VPADDD Z5, Z17, Z22                                  // stream 1, first hash, round 4n+1: Σ0 + Maj
 	VPADDD Z23, Z30, Z30                                 // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z4, Z23                                // stream 3, first hash, round 4n+1: Σ1(e), >>> 11
 	VMOVDQU32 Z31, 33408(SI)                             // stream 0, kept: d
@@ -2331,7 +2331,7 @@ first16:
 	VPRORD $0x16, Z26, Z8                                // stream 3, first hash, round 4n+1: Σ0(a), >>> 22
 	VMOVDQU32 Z26, 34944(SI)                             // stream 3, kept: d
 	VMOVDQU32 Z4, 35200(SI)                              // stream 3, kept: h
-	VPADDD Z22, Z27, Z27                                 // stream 1, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z22, Z27, Z27                                 // stream 1, first hash, round 4n+1: new a = t + Σ0 + Maj
 	VPADDD Z16, Z30, Z30                                 // stream 2, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z2, Z22                                    // stream 0, first hash, round 4n+2: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z13, Z9, Z22                       // stream 0, first hash, round 4n+2: Ch(e, f, g)
@@ -2341,7 +2341,7 @@ first16:
 	VPADDD Z10, Z17, Z23                                 // stream 3, first hash, round 4n+1: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z9, Z19                                // stream 0, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z9, Z17                                // stream 0, first hash, round 4n+2: Σ1(e), >>> 25
-	VPADDD Z1, Z11, Z11                                  // stream 2, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z1, Z11, Z11                                  // stream 2, first hash, round 4n+1: Σ0 + Maj
 	VPTERNLOGD $0x96, Z8, Z24, Z12                       // stream 3, first hash, round 4n+1: Σ0(a)
 	VPADDD 128(R14), Z3, Z24                             // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VMOVDQA32 Z0, Z10                                    // stream 0, first hash, round 4n+2: Maj(a, b, c)
@@ -2358,8 +2358,8 @@ first16:
 	VPTERNLOGD $0x96, Z17, Z19, Z16                      // stream 0, first hash, round 4n+2: Σ1(e)
 	VPRORD $0x16, Z25, Z21                               // stream 0, first hash, round 4n+2: Σ0(a), >>> 22
 	VPRORD $0x06, Z15, Z19                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 6
-	VPADDD Z11, Z30, Z30                                 // stream 2, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z12, Z5, Z17                                  // stream 3, first hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z11, Z30, Z30                                 // stream 2, first hash, round 4n+1: new a = t + Σ0 + Maj
+	VPADDD Z12, Z5, Z17                                  // stream 3, first hash, round 4n+1: Σ0 + Maj
 	VPADDD Z22, Z24, Z24                                 // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z15, Z22                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z15, Z12                               // stream 1, first hash, round 4n+2: Σ1(e), >>> 25
@@ -2372,7 +2372,7 @@ first16:
 	VPTERNLOGD $0x96, Z21, Z1, Z3                        // stream 0, first hash, round 4n+2: Σ0(a)
 	VPRORD $0x0d, Z27, Z21                               // stream 1, first hash, round 4n+2: Σ0(a), >>> 13
 	VPRORD $0x16, Z27, Z1                                // stream 1, first hash, round 4n+2: Σ0(a), >>> 22
-	VPADDD Z17, Z23, Z23                                 // stream 3, first hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z17, Z23, Z23                                 // stream 3, first hash, round 4n+1: new a = t + Σ0 + Maj
 	VPADDD Z16, Z24, Z24                                 // stream 0, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQA32 Z20, Z17                                   // stream 2, first hash, round 4n+2: Ch(e, f, g)
 	VPTERNLOGD $0xe2, 35712(SI), Z8, Z17                 // stream 2, first hash, round 4n+2: Ch(e, f, g)
@@ -2382,14 +2382,14 @@ first16:
 	VPADDD Z0, Z11, Z22                                  // stream 1, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z8, Z12                                // stream 2, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z8, Z11                                // stream 2, first hash, round 4n+2: Σ1(e), >>> 25
-	VPADDD Z3, Z10, Z10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z3, Z10, Z10                                  // stream 0, first hash, round 4n+2: Σ0 + Maj
 	VPTERNLOGD $0x96, Z1, Z21, Z5                        // stream 1, first hash, round 4n+2: Σ0(a)
 	VMOVDQU32 35264(SI), Z21                             // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VPADDD 8320(R14), Z21, Z21                           // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1
 	VMOVDQA32 Z29, Z3                                    // stream 2, first hash, round 4n+2: Maj(a, b, c)
 	VPTERNLOGD $0xe8, 35648(SI), Z30, Z3                 // stream 2, first hash, round 4n+2: Maj(a, b, c)
 	VMOVDQU32 Z28, 35136(SI)                             // stream 3, kept: g
-	VPADDD 35456(SI), Z24, Z1                            // stream 0, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35456(SI), Z24, Z1                            // stream 0, first hash, round 4n+2: new e = d + t
 	VPRORD $0x02, Z30, Z0                                // stream 2, first hash, round 4n+2: Σ0(a), >>> 2
 	VPRORD $0x0d, Z30, Z29                               // stream 2, first hash, round 4n+2: Σ0(a), >>> 13
 	VMOVDQA32 Z14, Z8                                    // stream 3, first hash, round 4n+2: Ch(e, f, g)
@@ -2399,8 +2399,8 @@ first16:
 	VPTERNLOGD $0x96, Z11, Z12, Z16                      // stream 2, first hash, round 4n+2: Σ1(e)
 	VPRORD $0x16, Z30, Z19                               // stream 2, first hash, round 4n+2: Σ0(a), >>> 22
 	VPRORD $0x06, Z28, Z12                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 6
-	VPADDD Z10, Z24, Z24                                 // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z5, Z7, Z11                                   // stream 1, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z10, Z24, Z24                                 // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VPADDD Z5, Z7, Z11                                   // stream 1, first hash, round 4n+2: Σ0 + Maj
 	VPADDD Z17, Z21, Z21                                 // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z28, Z17                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 11
 	VPRORD $0x19, Z28, Z10                               // stream 3, first hash, round 4n+2: Σ1(e), >>> 25
@@ -2410,11 +2410,11 @@ first16:
 	VPTERNLOGD $0xe8, 35776(SI), Z23, Z5                 // stream 3, first hash, round 4n+2: Maj(a, b, c)
 	VPRORD $0x02, Z23, Z26                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 2
 	VMOVDQU32 Z14, 35840(SI)                             // stream 3, kept: e, kept in memory
-	VPADDD 35520(SI), Z22, Z14                           // stream 1, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35520(SI), Z22, Z14                           // stream 1, first hash, round 4n+2: new e = d + t
 	VPTERNLOGD $0x96, Z19, Z29, Z0                       // stream 2, first hash, round 4n+2: Σ0(a)
 	VPRORD $0x0d, Z23, Z29                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 13
 	VPRORD $0x16, Z23, Z19                               // stream 3, first hash, round 4n+2: Σ0(a), >>> 22
-	VPADDD Z11, Z22, Z22                                 // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z11, Z22, Z22                                 // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VPADDD Z16, Z21, Z21                                 // stream 2, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0xe2, Z13, Z1, Z9                        // stream 0, first hash, round 4n+3: Ch(e, f, g)
 	VPRORD $0x06, Z1, Z16                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 6
@@ -2422,11 +2422,11 @@ first16:
 	VPADDD Z8, Z7, Z17                                   // stream 3, first hash, round 4n+2: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z1, Z13                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z1, Z11                                // stream 0, first hash, round 4n+3: Σ1(e), >>> 25
-	VPADDD Z0, Z3, Z10                                   // stream 2, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z0, Z3, Z10                                   // stream 2, first hash, round 4n+2: Σ0 + Maj
 	VPTERNLOGD $0x96, Z19, Z29, Z26                      // stream 3, first hash, round 4n+2: Σ0(a)
 	VPADDD 192(R14), Z2, Z29                             // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, Z31, Z24, Z25                      // stream 0, first hash, round 4n+3: Maj(a, b, c)
-	VPADDD 35328(SI), Z21, Z31                           // stream 2, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35328(SI), Z21, Z31                           // stream 2, first hash, round 4n+2: new e = d + t
 	VPRORD $0x02, Z24, Z19                               // stream 0, first hash, round 4n+3: Σ0(a), >>> 2
 	VPRORD $0x0d, Z24, Z8                                // stream 0, first hash, round 4n+3: Σ0(a), >>> 13
 	VPTERNLOGD $0xe2, Z18, Z14, Z15                      // stream 1, first hash, round 4n+3: Ch(e, f, g)
@@ -2434,19 +2434,19 @@ first16:
 	VPTERNLOGD $0x96, Z11, Z13, Z16                      // stream 0, first hash, round 4n+3: Σ1(e)
 	VPRORD $0x16, Z24, Z17                               // stream 0, first hash, round 4n+3: Σ0(a), >>> 22
 	VPRORD $0x06, Z14, Z13                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 6
-	VPADDD Z10, Z21, Z21                                 // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z26, Z5, Z26                                  // stream 3, first hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z10, Z21, Z21                                 // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VPADDD Z26, Z5, Z26                                  // stream 3, first hash, round 4n+2: Σ0 + Maj
 	VPADDD Z9, Z29, Z29                                  // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z14, Z12                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z14, Z11                               // stream 1, first hash, round 4n+3: Σ1(e), >>> 25
 	VPADDD 4288(R14), Z6, Z10                            // stream 1, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 33920(SI), Z22, Z27                // stream 1, first hash, round 4n+3: Maj(a, b, c)
 	VPRORD $0x02, Z22, Z9                                // stream 1, first hash, round 4n+3: Σ0(a), >>> 2
-	VPADDD 35392(SI), Z18, Z7                            // stream 3, first hash, round 4n+2: new e = d + t (b)
+	VPADDD 35392(SI), Z18, Z7                            // stream 3, first hash, round 4n+2: new e = d + t
 	VPTERNLOGD $0x96, Z17, Z8, Z19                       // stream 0, first hash, round 4n+3: Σ0(a)
 	VPRORD $0x0d, Z22, Z17                               // stream 1, first hash, round 4n+3: Σ0(a), >>> 13
 	VPRORD $0x16, Z22, Z8                                // stream 1, first hash, round 4n+3: Σ0(a), >>> 22
-	VPADDD Z26, Z18, Z26                                 // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z18, Z26                                 // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VPADDD Z16, Z29, Z29                                 // stream 0, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0xb8, 34624(SI), Z31, Z20                // stream 2, first hash, round 4n+3: Ch(e, f, g)
 	VPRORD $0x06, Z31, Z18                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 6
@@ -2454,12 +2454,12 @@ first16:
 	VPADDD Z15, Z10, Z16                                 // stream 1, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z31, Z15                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z31, Z12                               // stream 2, first hash, round 4n+3: Σ1(e), >>> 25
-	VPADDD Z19, Z25, Z25                                 // stream 0, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z19, Z25, Z25                                 // stream 0, first hash, round 4n+3: Σ0 + Maj
 	VPTERNLOGD $0x96, Z8, Z17, Z9                        // stream 1, first hash, round 4n+3: Σ0(a)
 	VMOVDQU32 35712(SI), Z19                             // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPADDD 8384(R14), Z19, Z19                           // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 34432(SI), Z21, Z30                // stream 2, first hash, round 4n+3: Maj(a, b, c)
-	VPADDD 35904(SI), Z29, Z2                            // stream 0, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35904(SI), Z29, Z2                            // stream 0, first hash, round 4n+3: new e = d + t
 	VPRORD $0x02, Z21, Z17                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 2
 	VPRORD $0x0d, Z21, Z11                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 13
 	VPTERNLOGD $0xe2, Z4, Z7, Z28                        // stream 3, first hash, round 4n+3: Ch(e, f, g)
@@ -2467,8 +2467,8 @@ first16:
 	VPTERNLOGD $0x96, Z12, Z15, Z18                      // stream 2, first hash, round 4n+3: Σ1(e)
 	VPRORD $0x16, Z21, Z15                               // stream 2, first hash, round 4n+3: Σ0(a), >>> 22
 	VPRORD $0x06, Z7, Z13                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 6
-	VPADDD Z25, Z29, Z0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z9, Z27, Z29                                  // stream 1, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z29, Z0                                  // stream 0, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VPADDD Z9, Z27, Z29                                  // stream 1, first hash, round 4n+3: Σ0 + Maj
 	VPADDD Z20, Z19, Z27                                 // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPRORD $0x0b, Z7, Z25                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 11
 	VPRORD $0x19, Z7, Z20                                // stream 3, first hash, round 4n+3: Σ1(e), >>> 25
@@ -2476,31 +2476,31 @@ first16:
 	VPADDD 12480(R14), Z19, Z19                          // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VPTERNLOGD $0xe8, 34944(SI), Z26, Z23                // stream 3, first hash, round 4n+3: Maj(a, b, c)
 	VPRORD $0x02, Z26, Z12                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 2
-	VPADDD 35584(SI), Z16, Z6                            // stream 1, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35584(SI), Z16, Z6                            // stream 1, first hash, round 4n+3: new e = d + t
 	VPTERNLOGD $0x96, Z15, Z11, Z17                      // stream 2, first hash, round 4n+3: Σ0(a)
 	VPRORD $0x0d, Z26, Z15                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 13
 	VPRORD $0x16, Z26, Z11                               // stream 3, first hash, round 4n+3: Σ0(a), >>> 22
-	VPADDD Z29, Z16, Z4                                  // stream 1, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z29, Z16, Z4                                  // stream 1, first hash, round 4n+3: new a = t + Σ0 + Maj
 	VPADDD Z18, Z27, Z29                                 // stream 2, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z20, Z25, Z13                      // stream 3, first hash, round 4n+3: Σ1(e)
 	VPADDD Z28, Z19, Z28                                 // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
-	VPADDD Z17, Z30, Z30                                 // stream 2, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z17, Z30, Z30                                 // stream 2, first hash, round 4n+3: Σ0 + Maj
 	VPTERNLOGD $0x96, Z11, Z15, Z12                      // stream 3, first hash, round 4n+3: Σ0(a)
-	VPADDD 35648(SI), Z29, Z10                           // stream 2, first hash, round 4n+3: new e = d + t (a)
+	VPADDD 35648(SI), Z29, Z10                           // stream 2, first hash, round 4n+3: new e = d + t
 	VPADDD Z13, Z28, Z28                                 // stream 3, first hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z30, Z29, Z8                                  // stream 2, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z12, Z23, Z30                                 // stream 3, first hash, round 4n+3: Σ0 + Maj (Σ0(a))
-	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t (a)
-	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t (a)
+	VPADDD Z30, Z29, Z8                                  // stream 2, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VPADDD Z12, Z23, Z30                                 // stream 3, first hash, round 4n+3: Σ0 + Maj
+	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t
+	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj
+	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
+	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t
 	ADDQ      $0x00000100, R14
 	DECQ      R10
 	JNZ       first16
@@ -2650,7 +2650,7 @@ streams:
 	VPRORD $0x12, Z5, Z29                                // stream 0, second hash, W[17]: σ0(W[i-15]), >>> 18
 	VPSRLD $0x03, Z5, Z12                                // stream 0, second hash, W[17]: σ0(W[i-15]), >> 3
 	VMOVDQU32 Z21, 22528(R13)                            // stream 1, second hash, W[16]: kept
-	VPADDD Z23, Z8, Z23                                  // stream 0, second hash, round 1: Σ0 + Maj (Σ0(a))
+	VPADDD Z23, Z8, Z23                                  // stream 0, second hash, round 1: Σ0 + Maj
 	VPRORD $0x07, Z17, Z8                                // stream 1, second hash, W[17]: σ0(W[i-15]), >>> 7
 	VPRORD $0x12, Z17, Z6                                // stream 1, second hash, W[17]: σ0(W[i-15]), >>> 18
 	VPADDD Z4, Z22, Z22                                  // stream 1, second hash, W[17]: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (a constant)
@@ -2666,11 +2666,11 @@ streams:
 	VPTERNLOGD $0x96, Z12, Z29, Z11                      // stream 0, second hash, W[17]: σ0(W[i-15])
 	VPBROADCASTD 16(R8), Z29                             // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Z29, Z26, Z13                                 // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1 (a constant)
-	VPADDD Z23, Z16, Z23                                 // stream 0, second hash, round 1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z23, Z16, Z23                                 // stream 0, second hash, round 1: new a = t + Σ0 + Maj
 	VPADDD Z29, Z27, Z29                                 // stream 1, second hash, round 4: t = h + K + W + Ch + Σ1 (a constant)
 	VPRORD $0x07, Z18, Z16                               // stream 0, second hash, W[18]: σ0(W[i-15]), >>> 7
 	VPRORD $0x12, Z18, Z12                               // stream 0, second hash, W[18]: σ0(W[i-15]), >>> 18
-	VPADDD Z20, Z7, Z20                                  // stream 1, second hash, round 1: Σ0 + Maj (Σ0(a))
+	VPADDD Z20, Z7, Z20                                  // stream 1, second hash, round 1: Σ0 + Maj
 	VPTERNLOGD $0x96, Z19, Z6, Z8                        // stream 1, second hash, W[17]: σ0(W[i-15])
 	VPSRLD $0x03, Z18, Z19                               // stream 0, second hash, W[18]: σ0(W[i-15]), >> 3
 	VPRORD $0x11, Z30, Z7                                // stream 0, second hash, W[18]: σ1(W[i-2]), >>> 17
@@ -2687,7 +2687,7 @@ streams:
 	VMOVDQU32 Z24, 35392(SI)                             // stream 0, second hash, round 0: new a = t + Σ0 + Maj (a constant), kept in memory
 	VPRORD $0x02, Z23, Z24                               // stream 0, second hash, round 2: Σ0(a), >>> 2
 	VPADDD Z11, Z31, Z31                                 // stream 0, second hash, W[17]: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (σ0(W[i-15]))
-	VPADDD Z20, Z28, Z28                                 // stream 1, second hash, round 1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z20, Z28, Z28                                 // stream 1, second hash, round 1: new a = t + Σ0 + Maj
 	VPRORD $0x0d, Z23, Z20                               // stream 0, second hash, round 2: Σ0(a), >>> 13
 	VPRORD $0x16, Z23, Z11                               // stream 0, second hash, round 2: Σ0(a), >>> 22
 	VPADDD Z8, Z22, Z22                                  // stream 1, second hash, W[17]: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (σ0(W[i-15]))
@@ -2715,7 +2715,7 @@ streams:
 	VPTERNLOGD $0x96, Z17, Z1, Z3                        // stream 1, second hash, round 2: Σ1(e)
 	VPTERNLOGD $0x96, Z19, Z12, Z16                      // stream 0, second hash, W[18]: σ0(W[i-15])
 	VPRORD $0x13, Z30, Z19                               // stream 0, second hash, W[18]: σ1(W[i-2]), >>> 19
-	VPADDD Z24, Z2, Z24                                  // stream 0, second hash, round 2: Σ0 + Maj (Σ0(a))
+	VPADDD Z24, Z2, Z24                                  // stream 0, second hash, round 2: Σ0 + Maj
 	VPSRLD $0x0a, Z30, Z30                               // stream 0, second hash, W[18]: σ1(W[i-2]), >> 10
 	VMOVDQU32 21696(R13), Z17                            // stream 1, second hash, W[18]: σ0(W[i-15]), >>> 7
 	VPRORD $0x07, Z17, Z12                               // stream 1, second hash, W[18]: σ0(W[i-15]), >>> 7
@@ -2727,11 +2727,11 @@ streams:
 	VPADDD Z3, Z15, Z15                                  // stream 1, second hash, round 2: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPADDD Z16, Z5, Z16                                  // stream 0, second hash, W[18]: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (σ0(W[i-15]))
 	VPSRLD $0x03, Z17, Z5                                // stream 1, second hash, W[18]: σ0(W[i-15]), >> 3
-	VPADDD Z24, Z18, Z24                                 // stream 0, second hash, round 2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z24, Z18, Z24                                 // stream 0, second hash, round 2: new a = t + Σ0 + Maj
 	VPTERNLOGD $0x96, Z30, Z19, Z7                       // stream 0, second hash, W[18]: σ1(W[i-2])
 	VPRORD $0x11, Z21, Z30                               // stream 1, second hash, W[18]: σ1(W[i-2]), >>> 17
 	VPRORD $0x13, Z21, Z19                               // stream 1, second hash, W[18]: σ1(W[i-2]), >>> 19
-	VPADDD Z11, Z20, Z20                                 // stream 1, second hash, round 2: Σ0 + Maj (Σ0(a))
+	VPADDD Z11, Z20, Z20                                 // stream 1, second hash, round 2: Σ0 + Maj
 	VPSRLD $0x0a, Z21, Z21                               // stream 1, second hash, W[18]: σ1(W[i-2]), >> 10
 	VPADDD Z9, Z15, Z18                                  // stream 1, second hash, round 2: new e = d + t (a constant)
 	VPTERNLOGD $0xb8, Z0, Z8, Z26                        // stream 0, second hash, round 3: Ch(e, f, g)
@@ -2742,7 +2742,7 @@ streams:
 	VPTERNLOGD $0xe8, 35392(SI), Z24, Z3                 // stream 0, second hash, round 3: Maj(a, b, c)
 	VPRORD $0x02, Z24, Z2                                // stream 0, second hash, round 3: Σ0(a), >>> 2
 	VPADDD Z7, Z16, Z16                                  // stream 0, second hash, W[18]: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (σ1(W[i-2]))
-	VPADDD Z20, Z15, Z20                                 // stream 1, second hash, round 2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z20, Z15, Z20                                 // stream 1, second hash, round 2: new a = t + Σ0 + Maj
 	VPRORD $0x0d, Z24, Z15                               // stream 0, second hash, round 3: Σ0(a), >>> 13
 	VPRORD $0x16, Z24, Z7                                // stream 0, second hash, round 3: Σ0(a), >>> 22
 	VPTERNLOGD $0x96, Z5, Z14, Z12                       // stream 1, second hash, W[18]: σ0(W[i-15])
@@ -2768,14 +2768,14 @@ streams:
 	VPADDD Z11, Z26, Z26                                 // stream 0, second hash, round 3: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z9, Z5, Z14                        // stream 1, second hash, round 3: Σ1(e)
 	VPADDD 17984(R13), Z19, Z19                          // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1
-	VPADDD Z2, Z3, Z11                                   // stream 0, second hash, round 3: Σ0 + Maj (Σ0(a))
+	VPADDD Z2, Z3, Z11                                   // stream 0, second hash, round 3: Σ0 + Maj
 	VPTERNLOGD $0x96, Z1, Z4, Z7                         // stream 1, second hash, round 3: Σ0(a)
 	VPADDD Z30, Z12, Z30                                 // stream 1, second hash, W[18]: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (σ1(W[i-2]))
 	VPADDD 21888(R13), Z21, Z21                          // stream 1, second hash, round 6: t = h + K + W + Ch + Σ1
 	VPADDD Z10, Z26, Z12                                 // stream 0, second hash, round 3: new e = d + t (a constant)
 	VPADDD Z14, Z27, Z27                                 // stream 1, second hash, round 3: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z11, Z26, Z26                                 // stream 0, second hash, round 3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z7, Z15, Z15                                  // stream 1, second hash, round 3: Σ0 + Maj (Σ0(a))
+	VPADDD Z11, Z26, Z26                                 // stream 0, second hash, round 3: new a = t + Σ0 + Maj
+	VPADDD Z7, Z15, Z15                                  // stream 1, second hash, round 3: Σ0 + Maj
 	VMOVDQU32 Z30, 22656(R13)                            // stream 1, second hash, W[18]: kept
 	VPADDD Z10, Z27, Z14                                 // stream 1, second hash, round 3: new e = d + t (a constant)
 	VPTERNLOGD $0xb8, Z8, Z12, Z0                        // stream 0, second hash, round 4: Ch(e, f, g)
@@ -2787,7 +2787,7 @@ streams:
 	VPRORD $0x02, Z26, Z5                                // stream 0, second hash, round 4: Σ0(a), >>> 2
 	VPBROADCASTD 28(R8), Z4                              // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Z4, Z12, Z3                                   // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1 (a constant)
-	VPADDD Z15, Z27, Z27                                 // stream 1, second hash, round 3: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z27, Z27                                 // stream 1, second hash, round 3: new a = t + Σ0 + Maj
 	VPRORD $0x0d, Z26, Z15                               // stream 0, second hash, round 4: Σ0(a), >>> 13
 	VPRORD $0x16, Z26, Z2                                // stream 0, second hash, round 4: Σ0(a), >>> 22
 	VPADDD Z0, Z13, Z13                                  // stream 0, second hash, round 4: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -2811,29 +2811,29 @@ streams:
 	VPTERNLOGD $0x96, Z10, Z0, Z1                        // stream 1, second hash, round 4: Σ1(e)
 	VPADDD 21952(R13), Z4, Z11                           // stream 1, second hash, round 7: t = h + K + W + Ch + Σ1
 	VPRORD $0x12, Z30, Z10                               // stream 0, second hash, W[19]: σ0(W[i-15]), >>> 18
-	VPADDD Z5, Z7, Z7                                    // stream 0, second hash, round 4: Σ0 + Maj (Σ0(a))
+	VPADDD Z5, Z7, Z7                                    // stream 0, second hash, round 4: Σ0 + Maj
 	VPSRLD $0x03, Z30, Z5                                // stream 0, second hash, W[19]: σ0(W[i-15]), >> 3
 	VMOVDQU32 18688(R13), Z4                             // stream 0, second hash, W[19]: σ1(W[i-2]), >>> 17
 	VPRORD $0x11, Z4, Z0                                 // stream 0, second hash, W[19]: σ1(W[i-2]), >>> 17
 	VPTERNLOGD $0x96, Z6, Z2, Z3                         // stream 1, second hash, round 4: Σ0(a)
 	VPRORD $0x13, Z4, Z6                                 // stream 0, second hash, W[19]: σ1(W[i-2]), >>> 19
 	VPSRLD $0x0a, Z4, Z4                                 // stream 0, second hash, W[19]: σ1(W[i-2]), >> 10
-	VPADDD 35392(SI), Z13, Z2                            // stream 0, second hash, round 4: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD 35392(SI), Z13, Z2                            // stream 0, second hash, round 4: new e = d + t
 	VPADDD Z1, Z29, Z29                                  // stream 1, second hash, round 4: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQU32 21760(R13), Z1                             // stream 1, second hash, W[19]: σ0(W[i-15]), >>> 7
 	VPRORD $0x07, Z1, Z30                                // stream 1, second hash, W[19]: σ0(W[i-15]), >>> 7
 	VMOVDQU32 Z11, 35392(SI)                             // stream 1, second hash, round 7: t = h + K + W + Ch + Σ1, kept in memory
 	VPRORD $0x12, Z1, Z11                                // stream 1, second hash, W[19]: σ0(W[i-15]), >>> 18
-	VPADDD Z7, Z13, Z13                                  // stream 0, second hash, round 4: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z13, Z13                                  // stream 0, second hash, round 4: new a = t + Σ0 + Maj
 	VPTERNLOGD $0x96, Z5, Z10, Z16                       // stream 0, second hash, W[19]: σ0(W[i-15])
 	VPSRLD $0x03, Z1, Z10                                // stream 1, second hash, W[19]: σ0(W[i-15]), >> 3
 	VMOVDQU32 22592(R13), Z7                             // stream 1, second hash, W[19]: σ1(W[i-2]), >>> 17
 	VPRORD $0x11, Z7, Z5                                 // stream 1, second hash, W[19]: σ1(W[i-2]), >>> 17
-	VPADDD Z3, Z15, Z15                                  // stream 1, second hash, round 4: Σ0 + Maj (Σ0(a))
+	VPADDD Z3, Z15, Z15                                  // stream 1, second hash, round 4: Σ0 + Maj
 	VPTERNLOGD $0x96, Z4, Z6, Z0                         // stream 0, second hash, W[19]: σ1(W[i-2])
 	VPRORD $0x13, Z7, Z6                                 // stream 1, second hash, W[19]: σ1(W[i-2]), >>> 19
 	VPSRLD $0x0a, Z7, Z7                                 // stream 1, second hash, W[19]: σ1(W[i-2]), >> 10
-	VPADDD Z25, Z29, Z25                                 // stream 1, second hash, round 4: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z25, Z29, Z25                                 // stream 1, second hash, round 4: new e = d + t
 	VPTERNLOGD $0xb8, Z12, Z2, Z8                        // stream 0, second hash, round 5: Ch(e, f, g)
 	VPRORD $0x06, Z2, Z4                                 // stream 0, second hash, round 5: Σ1(e), >>> 6
 	VPRORD $0x0b, Z2, Z3                                 // stream 0, second hash, round 5: Σ1(e), >>> 11
@@ -2841,13 +2841,13 @@ streams:
 	VMOVDQU32 Z9, 35264(SI)                              // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1, kept in memory
 	VMOVDQA32 Z24, Z9                                    // stream 0, second hash, round 5: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z13, Z9                       // stream 0, second hash, round 5: Maj(a, b, c)
-	VMOVDQU32 Z24, 35328(SI)                             // stream 0, second hash, round 2: new a = t + Σ0 + Maj (Σ0 + Maj), kept in memory
+	VMOVDQU32 Z24, 35328(SI)                             // stream 0, second hash, round 2: new a = t + Σ0 + Maj, kept in memory
 	VPRORD $0x02, Z13, Z24                               // stream 0, second hash, round 5: Σ0(a), >>> 2
 	VMOVDQU32 Z21, 35456(SI)                             // stream 1, second hash, round 6: t = h + K + W + Ch + Σ1, kept in memory
 	VPBROADCASTD 316(R8), Z21                            // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1 (a constant)
 	VMOVDQU32 Z19, 35520(SI)                             // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1, kept in memory
 	VPADDD Z21, Z2, Z19                                  // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1 (a constant)
-	VPADDD Z15, Z29, Z29                                 // stream 1, second hash, round 4: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z15, Z29, Z29                                 // stream 1, second hash, round 4: new a = t + Σ0 + Maj
 	VPRORD $0x0d, Z13, Z15                               // stream 0, second hash, round 5: Σ0(a), >>> 13
 	VMOVDQU32 Z19, 35584(SI)                             // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1 (a constant), kept in memory
 	VPRORD $0x16, Z13, Z19                               // stream 0, second hash, round 5: Σ0(a), >>> 22
@@ -2873,15 +2873,15 @@ streams:
 	VPADDD Z4, Z31, Z31                                  // stream 0, second hash, round 5: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z3, Z14, Z8                        // stream 1, second hash, round 5: Σ1(e)
 	VPADDD Z30, Z17, Z30                                 // stream 1, second hash, W[19]: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (σ0(W[i-15]))
-	VPADDD Z24, Z9, Z24                                  // stream 0, second hash, round 5: Σ0 + Maj (Σ0(a))
+	VPADDD Z24, Z9, Z24                                  // stream 0, second hash, round 5: Σ0 + Maj
 	VPTERNLOGD $0x96, Z18, Z11, Z15                      // stream 1, second hash, round 5: Σ0(a)
 	VMOVDQU32 Z16, 18816(R13)                            // stream 0, second hash, W[19]: kept
-	VPADDD Z23, Z31, Z23                                 // stream 0, second hash, round 5: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z23, Z31, Z23                                 // stream 0, second hash, round 5: new e = d + t
 	VPADDD Z8, Z22, Z22                                  // stream 1, second hash, round 5: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPADDD Z5, Z30, Z30                                  // stream 1, second hash, W[19]: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (σ1(W[i-2]))
-	VPADDD Z24, Z31, Z31                                 // stream 0, second hash, round 5: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z15, Z19, Z24                                 // stream 1, second hash, round 5: Σ0 + Maj (Σ0(a))
-	VPADDD Z28, Z22, Z28                                 // stream 1, second hash, round 5: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z24, Z31, Z31                                 // stream 0, second hash, round 5: new a = t + Σ0 + Maj
+	VPADDD Z15, Z19, Z24                                 // stream 1, second hash, round 5: Σ0 + Maj
+	VPADDD Z28, Z22, Z28                                 // stream 1, second hash, round 5: new e = d + t
 	VPTERNLOGD $0xb8, Z2, Z23, Z12                       // stream 0, second hash, round 6: Ch(e, f, g)
 	VPRORD $0x06, Z23, Z19                               // stream 0, second hash, round 6: Σ1(e), >>> 6
 	VPRORD $0x0b, Z23, Z18                               // stream 0, second hash, round 6: Σ1(e), >>> 11
@@ -2892,7 +2892,7 @@ streams:
 	VPRORD $0x02, Z31, Z16                               // stream 0, second hash, round 6: Σ0(a), >>> 2
 	VPBROADCASTD 36(R8), Z15                             // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Z15, Z23, Z14                                 // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1 (a constant)
-	VPADDD Z24, Z22, Z24                                 // stream 1, second hash, round 5: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z24, Z22, Z24                                 // stream 1, second hash, round 5: new a = t + Σ0 + Maj
 	VPRORD $0x0d, Z31, Z22                               // stream 0, second hash, round 6: Σ0(a), >>> 13
 	VPRORD $0x16, Z31, Z11                               // stream 0, second hash, round 6: Σ0(a), >>> 22
 	VPADDD 35520(SI), Z12, Z12                           // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -2912,13 +2912,13 @@ streams:
 	VPRORD $0x16, Z24, Z7                                // stream 1, second hash, round 6: Σ0(a), >>> 22
 	VPADDD Z19, Z12, Z19                                 // stream 0, second hash, round 6: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z30, Z8, Z9                        // stream 1, second hash, round 6: Σ1(e)
-	VPADDD Z16, Z17, Z30                                 // stream 0, second hash, round 6: Σ0 + Maj (Σ0(a))
+	VPADDD Z16, Z17, Z30                                 // stream 0, second hash, round 6: Σ0 + Maj
 	VPTERNLOGD $0x96, Z7, Z11, Z15                       // stream 1, second hash, round 6: Σ0(a)
-	VPADDD 35328(SI), Z19, Z17                           // stream 0, second hash, round 6: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD 35328(SI), Z19, Z17                           // stream 0, second hash, round 6: new e = d + t
 	VPADDD Z9, Z10, Z16                                  // stream 1, second hash, round 6: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z30, Z19, Z30                                 // stream 0, second hash, round 6: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z15, Z22, Z22                                 // stream 1, second hash, round 6: Σ0 + Maj (Σ0(a))
-	VPADDD Z20, Z16, Z20                                 // stream 1, second hash, round 6: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z19, Z30                                 // stream 0, second hash, round 6: new a = t + Σ0 + Maj
+	VPADDD Z15, Z22, Z22                                 // stream 1, second hash, round 6: Σ0 + Maj
+	VPADDD Z20, Z16, Z20                                 // stream 1, second hash, round 6: new e = d + t
 	VPTERNLOGD $0xb8, Z23, Z17, Z2                       // stream 0, second hash, round 7: Ch(e, f, g)
 	VPRORD $0x06, Z17, Z19                               // stream 0, second hash, round 7: Σ1(e), >>> 6
 	VPRORD $0x0b, Z17, Z15                               // stream 0, second hash, round 7: Σ1(e), >>> 11
@@ -2928,7 +2928,7 @@ streams:
 	VPRORD $0x02, Z30, Z10                               // stream 0, second hash, round 7: Σ0(a), >>> 2
 	VPBROADCASTD 40(R8), Z9                              // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Z9, Z17, Z8                                   // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1 (a constant)
-	VPADDD Z22, Z16, Z22                                 // stream 1, second hash, round 6: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z22, Z16, Z22                                 // stream 1, second hash, round 6: new a = t + Σ0 + Maj
 	VPRORD $0x0d, Z30, Z16                               // stream 0, second hash, round 7: Σ0(a), >>> 13
 	VPRORD $0x16, Z30, Z7                                // stream 0, second hash, round 7: Σ0(a), >>> 22
 	VPADDD 35264(SI), Z2, Z6                             // stream 0, second hash, round 7: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -2953,25 +2953,25 @@ streams:
 	VPSRLD $0x03, Z9, Z15                                // stream 0, second hash, W[20]: σ0(W[i-15]), >> 3
 	VMOVDQU32 18752(R13), Z9                             // stream 0, second hash, W[20]: σ1(W[i-2]), >>> 17
 	VPRORD $0x11, Z9, Z6                                 // stream 0, second hash, W[20]: σ1(W[i-2]), >>> 17
-	VPADDD Z10, Z11, Z11                                 // stream 0, second hash, round 7: Σ0 + Maj (Σ0(a))
+	VPADDD Z10, Z11, Z11                                 // stream 0, second hash, round 7: Σ0 + Maj
 	VPRORD $0x13, Z9, Z10                                // stream 0, second hash, W[20]: σ1(W[i-2]), >>> 19
 	VPSRLD $0x0a, Z9, Z9                                 // stream 0, second hash, W[20]: σ1(W[i-2]), >> 10
 	VPTERNLOGD $0x96, Z1, Z2, Z7                         // stream 1, second hash, round 7: Σ0(a)
 	VMOVDQU32 21824(R13), Z4                             // stream 1, second hash, W[20]: σ0(W[i-15]), >>> 7
 	VPRORD $0x07, Z4, Z2                                 // stream 1, second hash, W[20]: σ0(W[i-15]), >>> 7
 	VPRORD $0x12, Z4, Z1                                 // stream 1, second hash, W[20]: σ0(W[i-15]), >>> 18
-	VPADDD Z26, Z19, Z26                                 // stream 0, second hash, round 7: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z19, Z26                                 // stream 0, second hash, round 7: new e = d + t
 	VPADDD Z5, Z25, Z25                                  // stream 1, second hash, round 7: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z15, Z0, Z3                        // stream 0, second hash, W[20]: σ0(W[i-15])
 	VPSRLD $0x03, Z4, Z15                                // stream 1, second hash, W[20]: σ0(W[i-15]), >> 3
-	VPADDD Z11, Z19, Z19                                 // stream 0, second hash, round 7: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z11, Z19, Z19                                 // stream 0, second hash, round 7: new a = t + Σ0 + Maj
 	VPTERNLOGD $0x96, Z9, Z10, Z6                        // stream 0, second hash, W[20]: σ1(W[i-2])
 	VMOVDQU32 22656(R13), Z11                            // stream 1, second hash, W[20]: σ1(W[i-2]), >>> 17
 	VPRORD $0x11, Z11, Z10                               // stream 1, second hash, W[20]: σ1(W[i-2]), >>> 17
 	VPRORD $0x13, Z11, Z9                                // stream 1, second hash, W[20]: σ1(W[i-2]), >>> 19
-	VPADDD Z7, Z16, Z16                                  // stream 1, second hash, round 7: Σ0 + Maj (Σ0(a))
+	VPADDD Z7, Z16, Z16                                  // stream 1, second hash, round 7: Σ0 + Maj
 	VPSRLD $0x0a, Z11, Z11                               // stream 1, second hash, W[20]: σ1(W[i-2]), >> 10
-	VPADDD Z27, Z25, Z27                                 // stream 1, second hash, round 7: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z27, Z25, Z27                                 // stream 1, second hash, round 7: new e = d + t
 	VPTERNLOGD $0xb8, Z17, Z26, Z23                      // stream 0, second hash, round 8: Ch(e, f, g)
 	VPRORD $0x06, Z26, Z7                                // stream 0, second hash, round 8: Σ1(e), >>> 6
 	VPRORD $0x0b, Z26, Z5                                // stream 0, second hash, round 8: Σ1(e), >>> 11
@@ -2982,9 +2982,9 @@ streams:
 	VPRORD $0x02, Z19, Z12                               // stream 0, second hash, round 8: Σ0(a), >>> 2
 	VMOVDQU32 Z8, 35264(SI)                              // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1 (a constant), kept in memory
 	VPBROADCASTD 44(R8), Z8                              // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1 (a constant)
-	VMOVDQU32 Z31, 35328(SI)                             // stream 0, second hash, round 5: new a = t + Σ0 + Maj (Σ0 + Maj), kept in memory
+	VMOVDQU32 Z31, 35328(SI)                             // stream 0, second hash, round 5: new a = t + Σ0 + Maj, kept in memory
 	VPADDD Z8, Z26, Z31                                  // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1 (a constant)
-	VPADDD Z16, Z25, Z25                                 // stream 1, second hash, round 7: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z16, Z25, Z25                                 // stream 1, second hash, round 7: new a = t + Σ0 + Maj
 	VPRORD $0x0d, Z19, Z16                               // stream 0, second hash, round 8: Σ0(a), >>> 13
 	VMOVDQU32 Z31, 35456(SI)                             // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1 (a constant), kept in memory
 	VPRORD $0x16, Z19, Z31                               // stream 0, second hash, round 8: Σ0(a), >>> 22
@@ -2993,7 +2993,7 @@ streams:
 	VPTERNLOGD $0xb8, Z20, Z27, Z28                      // stream 1, second hash, round 8: Ch(e, f, g)
 	VMOVDQU32 Z18, 35584(SI)                             // stream 1, second hash, round 9: t = h + K + W + Ch + Σ1 (a constant), kept in memory
 	VPRORD $0x06, Z27, Z18                               // stream 1, second hash, round 8: Σ1(e), >>> 6
-	VMOVDQU32 Z20, 35648(SI)                             // stream 1, second hash, round 6: new e = d + t (new a = t + Σ0 + Maj), kept in memory
+	VMOVDQU32 Z20, 35648(SI)                             // stream 1, second hash, round 6: new e = d + t, kept in memory
 	VPRORD $0x0b, Z27, Z20                               // stream 1, second hash, round 8: Σ1(e), >>> 11
 	VPTERNLOGD $0x96, Z4, Z5, Z7                         // stream 0, second hash, round 8: Σ1(e)
 	VPRORD $0x19, Z27, Z5                                // stream 1, second hash, round 8: Σ1(e), >>> 25
@@ -3011,15 +3011,15 @@ streams:
 	VPADDD Z7, Z23, Z23                                  // stream 0, second hash, round 8: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z5, Z20, Z18                       // stream 1, second hash, round 8: Σ1(e)
 	VPADDD 21760(R13), Z2, Z20                           // stream 1, second hash, W[20]: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (σ0(W[i-15]))
-	VPADDD Z12, Z0, Z12                                  // stream 0, second hash, round 8: Σ0 + Maj (Σ0(a))
+	VPADDD Z12, Z0, Z12                                  // stream 0, second hash, round 8: Σ0 + Maj
 	VPTERNLOGD $0x96, Z21, Z15, Z16                      // stream 1, second hash, round 8: Σ0(a)
 	VMOVDQU32 Z6, 18880(R13)                             // stream 0, second hash, W[20]: kept
-	VPADDD Z13, Z23, Z21                                 // stream 0, second hash, round 8: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z13, Z23, Z21                                 // stream 0, second hash, round 8: new e = d + t
 	VPADDD Z18, Z28, Z28                                 // stream 1, second hash, round 8: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPADDD Z10, Z20, Z20                                 // stream 1, second hash, W[20]: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (σ1(W[i-2]))
-	VPADDD Z12, Z23, Z23                                 // stream 0, second hash, round 8: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z16, Z31, Z31                                 // stream 1, second hash, round 8: Σ0 + Maj (Σ0(a))
-	VPADDD Z29, Z28, Z29                                 // stream 1, second hash, round 8: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z12, Z23, Z23                                 // stream 0, second hash, round 8: new a = t + Σ0 + Maj
+	VPADDD Z16, Z31, Z31                                 // stream 1, second hash, round 8: Σ0 + Maj
+	VPADDD Z29, Z28, Z29                                 // stream 1, second hash, round 8: new e = d + t
 	VPTERNLOGD $0xb8, Z26, Z21, Z17                      // stream 0, second hash, round 9: Ch(e, f, g)
 	VPRORD $0x06, Z21, Z18                               // stream 0, second hash, round 9: Σ1(e), >>> 6
 	VPRORD $0x0b, Z21, Z16                               // stream 0, second hash, round 9: Σ1(e), >>> 11
@@ -3030,7 +3030,7 @@ streams:
 	VPRORD $0x02, Z23, Z13                               // stream 0, second hash, round 9: Σ0(a), >>> 2
 	VPBROADCASTD 48(R8), Z12                             // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Z12, Z21, Z11                                 // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1 (a constant)
-	VPADDD Z31, Z28, Z31                                 // stream 1, second hash, round 8: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z31, Z28, Z31                                 // stream 1, second hash, round 8: new a = t + Σ0 + Maj
 	VPRORD $0x0d, Z23, Z28                               // stream 0, second hash, round 9: Σ0(a), >>> 13
 	VPRORD $0x16, Z23, Z10                               // stream 0, second hash, round 9: Σ0(a), >>> 22
 	VPADDD Z17, Z14, Z17                                 // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -3050,13 +3050,13 @@ streams:
 	VPRORD $0x16, Z31, Z6                                // stream 1, second hash, round 9: Σ0(a), >>> 22
 	VPADDD Z18, Z17, Z18                                 // stream 0, second hash, round 9: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z20, Z7, Z9                        // stream 1, second hash, round 9: Σ1(e)
-	VPADDD Z13, Z15, Z20                                 // stream 0, second hash, round 9: Σ0 + Maj (Σ0(a))
+	VPADDD Z13, Z15, Z20                                 // stream 0, second hash, round 9: Σ0 + Maj
 	VPTERNLOGD $0x96, Z6, Z10, Z12                       // stream 1, second hash, round 9: Σ0(a)
-	VPADDD 35328(SI), Z18, Z17                           // stream 0, second hash, round 9: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD 35328(SI), Z18, Z17                           // stream 0, second hash, round 9: new e = d + t
 	VPADDD Z9, Z14, Z15                                  // stream 1, second hash, round 9: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z20, Z18, Z20                                 // stream 0, second hash, round 9: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z12, Z28, Z28                                 // stream 1, second hash, round 9: Σ0 + Maj (Σ0(a))
-	VPADDD Z24, Z15, Z24                                 // stream 1, second hash, round 9: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z20, Z18, Z20                                 // stream 0, second hash, round 9: new a = t + Σ0 + Maj
+	VPADDD Z12, Z28, Z28                                 // stream 1, second hash, round 9: Σ0 + Maj
+	VPADDD Z24, Z15, Z24                                 // stream 1, second hash, round 9: new e = d + t
 	VPTERNLOGD $0xb8, Z21, Z17, Z26                      // stream 0, second hash, round 10: Ch(e, f, g)
 	VPRORD $0x06, Z17, Z18                               // stream 0, second hash, round 10: Σ1(e), >>> 6
 	VPRORD $0x0b, Z17, Z14                               // stream 0, second hash, round 10: Σ1(e), >>> 11
@@ -3066,7 +3066,7 @@ streams:
 	VPRORD $0x02, Z20, Z10                               // stream 0, second hash, round 10: Σ0(a), >>> 2
 	VPBROADCASTD 52(R8), Z9                              // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Z9, Z17, Z7                                   // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1 (a constant)
-	VPADDD Z28, Z15, Z28                                 // stream 1, second hash, round 9: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z28, Z15, Z28                                 // stream 1, second hash, round 9: new a = t + Σ0 + Maj
 	VPRORD $0x0d, Z20, Z15                               // stream 0, second hash, round 10: Σ0(a), >>> 13
 	VPRORD $0x16, Z20, Z6                                // stream 0, second hash, round 10: Σ0(a), >>> 22
 	VPADDD 35264(SI), Z26, Z26                           // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -3085,13 +3085,13 @@ streams:
 	VPRORD $0x16, Z28, Z3                                // stream 1, second hash, round 10: Σ0(a), >>> 22
 	VPADDD Z18, Z26, Z26                                 // stream 0, second hash, round 10: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z14, Z4, Z5                        // stream 1, second hash, round 10: Σ1(e)
-	VPADDD Z10, Z12, Z18                                 // stream 0, second hash, round 10: Σ0 + Maj (Σ0(a))
+	VPADDD Z10, Z12, Z18                                 // stream 0, second hash, round 10: Σ0 + Maj
 	VPTERNLOGD $0x96, Z3, Z6, Z9                         // stream 1, second hash, round 10: Σ0(a)
-	VPADDD Z30, Z26, Z30                                 // stream 0, second hash, round 10: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z26, Z30                                 // stream 0, second hash, round 10: new e = d + t
 	VPADDD Z5, Z27, Z27                                  // stream 1, second hash, round 10: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z18, Z26, Z26                                 // stream 0, second hash, round 10: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z9, Z15, Z18                                  // stream 1, second hash, round 10: Σ0 + Maj (Σ0(a))
-	VPADDD Z22, Z27, Z22                                 // stream 1, second hash, round 10: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z18, Z26, Z26                                 // stream 0, second hash, round 10: new a = t + Σ0 + Maj
+	VPADDD Z9, Z15, Z18                                  // stream 1, second hash, round 10: Σ0 + Maj
+	VPADDD Z22, Z27, Z22                                 // stream 1, second hash, round 10: new e = d + t
 	VPTERNLOGD $0xb8, Z17, Z30, Z21                      // stream 0, second hash, round 11: Ch(e, f, g)
 	VPRORD $0x06, Z30, Z15                               // stream 0, second hash, round 11: Σ1(e), >>> 6
 	VPRORD $0x0b, Z30, Z14                               // stream 0, second hash, round 11: Σ1(e), >>> 11
@@ -3101,7 +3101,7 @@ streams:
 	VPRORD $0x02, Z26, Z9                                // stream 0, second hash, round 11: Σ0(a), >>> 2
 	VPBROADCASTD 56(R8), Z6                              // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Z6, Z30, Z5                                   // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1 (a constant)
-	VPADDD Z18, Z27, Z27                                 // stream 1, second hash, round 10: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z18, Z27, Z27                                 // stream 1, second hash, round 10: new a = t + Σ0 + Maj
 	VPRORD $0x0d, Z26, Z18                               // stream 0, second hash, round 11: Σ0(a), >>> 13
 	VPRORD $0x16, Z26, Z4                                // stream 0, second hash, round 11: Σ0(a), >>> 22
 	VPADDD 35456(SI), Z21, Z21                           // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -3120,13 +3120,13 @@ streams:
 	VPRORD $0x16, Z27, Z8                                // stream 1, second hash, round 11: Σ0(a), >>> 22
 	VPADDD Z15, Z21, Z21                                 // stream 0, second hash, round 11: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z14, Z2, Z3                        // stream 1, second hash, round 11: Σ1(e)
-	VPADDD Z9, Z10, Z15                                  // stream 0, second hash, round 11: Σ0 + Maj (Σ0(a))
+	VPADDD Z9, Z10, Z15                                  // stream 0, second hash, round 11: Σ0 + Maj
 	VPTERNLOGD $0x96, Z8, Z4, Z6                         // stream 1, second hash, round 11: Σ0(a)
-	VPADDD Z19, Z21, Z19                                 // stream 0, second hash, round 11: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z19, Z21, Z19                                 // stream 0, second hash, round 11: new e = d + t
 	VPADDD Z3, Z29, Z29                                  // stream 1, second hash, round 11: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z15, Z21, Z21                                 // stream 0, second hash, round 11: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z6, Z18, Z18                                  // stream 1, second hash, round 11: Σ0 + Maj (Σ0(a))
-	VPADDD Z25, Z29, Z25                                 // stream 1, second hash, round 11: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z15, Z21, Z21                                 // stream 0, second hash, round 11: new a = t + Σ0 + Maj
+	VPADDD Z6, Z18, Z18                                  // stream 1, second hash, round 11: Σ0 + Maj
+	VPADDD Z25, Z29, Z25                                 // stream 1, second hash, round 11: new e = d + t
 	VPTERNLOGD $0xb8, Z30, Z19, Z17                      // stream 0, second hash, round 12: Ch(e, f, g)
 	VPRORD $0x06, Z19, Z15                               // stream 0, second hash, round 12: Σ1(e), >>> 6
 	VPRORD $0x0b, Z19, Z14                               // stream 0, second hash, round 12: Σ1(e), >>> 11
@@ -3136,7 +3136,7 @@ streams:
 	VPRORD $0x02, Z21, Z8                                // stream 0, second hash, round 12: Σ0(a), >>> 2
 	VPBROADCASTD 320(R8), Z6                             // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Z6, Z19, Z4                                   // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1 (a constant)
-	VPADDD Z18, Z29, Z29                                 // stream 1, second hash, round 11: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z18, Z29, Z29                                 // stream 1, second hash, round 11: new a = t + Σ0 + Maj
 	VPRORD $0x0d, Z21, Z18                               // stream 0, second hash, round 12: Σ0(a), >>> 13
 	VPRORD $0x16, Z21, Z3                                // stream 0, second hash, round 12: Σ0(a), >>> 22
 	VPADDD Z17, Z11, Z17                                 // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -3155,13 +3155,13 @@ streams:
 	VPRORD $0x16, Z29, Z16                               // stream 1, second hash, round 12: Σ0(a), >>> 22
 	VPADDD Z15, Z17, Z17                                 // stream 0, second hash, round 12: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z14, Z2, Z11                       // stream 1, second hash, round 12: Σ1(e)
-	VPADDD Z8, Z9, Z15                                   // stream 0, second hash, round 12: Σ0 + Maj (Σ0(a))
+	VPADDD Z8, Z9, Z15                                   // stream 0, second hash, round 12: Σ0 + Maj
 	VPTERNLOGD $0x96, Z16, Z3, Z6                        // stream 1, second hash, round 12: Σ0(a)
-	VPADDD Z23, Z17, Z23                                 // stream 0, second hash, round 12: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z23, Z17, Z23                                 // stream 0, second hash, round 12: new e = d + t
 	VPADDD Z11, Z24, Z24                                 // stream 1, second hash, round 12: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z15, Z17, Z3                                  // stream 0, second hash, round 12: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z6, Z18, Z18                                  // stream 1, second hash, round 12: Σ0 + Maj (Σ0(a))
-	VPADDD Z31, Z24, Z15                                 // stream 1, second hash, round 12: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z15, Z17, Z3                                  // stream 0, second hash, round 12: new a = t + Σ0 + Maj
+	VPADDD Z6, Z18, Z18                                  // stream 1, second hash, round 12: Σ0 + Maj
+	VPADDD Z31, Z24, Z15                                 // stream 1, second hash, round 12: new e = d + t
 	VPTERNLOGD $0xb8, Z19, Z23, Z30                      // stream 0, second hash, round 13: Ch(e, f, g)
 	VPRORD $0x06, Z23, Z31                               // stream 0, second hash, round 13: Σ1(e), >>> 6
 	VPRORD $0x0b, Z23, Z17                               // stream 0, second hash, round 13: Σ1(e), >>> 11
@@ -3169,7 +3169,7 @@ streams:
 	VMOVDQA32 Z26, Z14                                   // stream 0, second hash, round 13: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z21, Z3, Z14                       // stream 0, second hash, round 13: Maj(a, b, c)
 	VPRORD $0x02, Z3, Z11                                // stream 0, second hash, round 13: Σ0(a), >>> 2
-	VPADDD Z18, Z24, Z24                                 // stream 1, second hash, round 12: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z18, Z24, Z24                                 // stream 1, second hash, round 12: new a = t + Σ0 + Maj
 	VPRORD $0x0d, Z3, Z18                                // stream 0, second hash, round 13: Σ0(a), >>> 13
 	VPRORD $0x16, Z3, Z9                                 // stream 0, second hash, round 13: Σ0(a), >>> 22
 	VPADDD Z30, Z7, Z30                                  // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -3187,13 +3187,13 @@ streams:
 	VPRORD $0x16, Z24, Z13                               // stream 1, second hash, round 13: Σ0(a), >>> 22
 	VPADDD Z31, Z30, Z31                                 // stream 0, second hash, round 13: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z17, Z7, Z8                        // stream 1, second hash, round 13: Σ1(e)
-	VPADDD Z11, Z14, Z30                                 // stream 0, second hash, round 13: Σ0 + Maj (Σ0(a))
+	VPADDD Z11, Z14, Z30                                 // stream 0, second hash, round 13: Σ0 + Maj
 	VPTERNLOGD $0x96, Z13, Z9, Z16                       // stream 1, second hash, round 13: Σ0(a)
-	VPADDD Z20, Z31, Z6                                  // stream 0, second hash, round 13: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z20, Z31, Z6                                  // stream 0, second hash, round 13: new e = d + t
 	VPADDD Z8, Z22, Z22                                  // stream 1, second hash, round 13: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z30, Z31, Z2                                  // stream 0, second hash, round 13: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z16, Z18, Z31                                 // stream 1, second hash, round 13: Σ0 + Maj (Σ0(a))
-	VPADDD Z28, Z22, Z14                                 // stream 1, second hash, round 13: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z30, Z31, Z2                                  // stream 0, second hash, round 13: new a = t + Σ0 + Maj
+	VPADDD Z16, Z18, Z31                                 // stream 1, second hash, round 13: Σ0 + Maj
+	VPADDD Z28, Z22, Z14                                 // stream 1, second hash, round 13: new e = d + t
 	VPTERNLOGD $0xb8, Z23, Z6, Z19                       // stream 0, second hash, round 14: Ch(e, f, g)
 	VPRORD $0x06, Z6, Z30                                // stream 0, second hash, round 14: Σ1(e), >>> 6
 	VPRORD $0x0b, Z6, Z28                                // stream 0, second hash, round 14: Σ1(e), >>> 11
@@ -3201,7 +3201,7 @@ streams:
 	VMOVDQA32 Z21, Z18                                   // stream 0, second hash, round 14: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z3, Z2, Z18                        // stream 0, second hash, round 14: Maj(a, b, c)
 	VPRORD $0x02, Z2, Z17                                // stream 0, second hash, round 14: Σ0(a), >>> 2
-	VPADDD Z31, Z22, Z31                                 // stream 1, second hash, round 13: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z31, Z22, Z31                                 // stream 1, second hash, round 13: new a = t + Σ0 + Maj
 	VPRORD $0x0d, Z2, Z22                                // stream 0, second hash, round 14: Σ0(a), >>> 13
 	VPRORD $0x16, Z2, Z16                                // stream 0, second hash, round 14: Σ0(a), >>> 22
 	VPADDD Z19, Z5, Z19                                  // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -3219,13 +3219,13 @@ streams:
 	VPRORD $0x16, Z31, Z12                               // stream 1, second hash, round 14: Σ0(a), >>> 22
 	VPADDD Z30, Z19, Z30                                 // stream 0, second hash, round 14: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z28, Z11, Z13                      // stream 1, second hash, round 14: Σ1(e)
-	VPADDD Z17, Z18, Z28                                 // stream 0, second hash, round 14: Σ0 + Maj (Σ0(a))
+	VPADDD Z17, Z18, Z28                                 // stream 0, second hash, round 14: Σ0 + Maj
 	VPTERNLOGD $0x96, Z12, Z16, Z20                      // stream 1, second hash, round 14: Σ0(a)
-	VPADDD Z26, Z30, Z5                                  // stream 0, second hash, round 14: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z26, Z30, Z5                                  // stream 0, second hash, round 14: new e = d + t
 	VPADDD Z13, Z25, Z26                                 // stream 1, second hash, round 14: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z28, Z30, Z1                                  // stream 0, second hash, round 14: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z20, Z22, Z30                                 // stream 1, second hash, round 14: Σ0 + Maj (Σ0(a))
-	VPADDD Z27, Z26, Z13                                 // stream 1, second hash, round 14: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z28, Z30, Z1                                  // stream 0, second hash, round 14: new a = t + Σ0 + Maj
+	VPADDD Z20, Z22, Z30                                 // stream 1, second hash, round 14: Σ0 + Maj
+	VPADDD Z27, Z26, Z13                                 // stream 1, second hash, round 14: new e = d + t
 	VMOVDQA32 Z23, Z28                                   // stream 0, second hash, round 15: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z6, Z5, Z28                        // stream 0, second hash, round 15: Ch(e, f, g)
 	VPRORD $0x06, Z5, Z27                                // stream 0, second hash, round 15: Σ1(e), >>> 6
@@ -3234,7 +3234,7 @@ streams:
 	VMOVDQA32 Z3, Z20                                    // stream 0, second hash, round 15: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z2, Z1, Z20                        // stream 0, second hash, round 15: Maj(a, b, c)
 	VPRORD $0x02, Z1, Z19                                // stream 0, second hash, round 15: Σ0(a), >>> 2
-	VPADDD Z30, Z26, Z9                                  // stream 1, second hash, round 14: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z30, Z26, Z9                                  // stream 1, second hash, round 14: new a = t + Σ0 + Maj
 	VPRORD $0x0d, Z1, Z30                                // stream 0, second hash, round 15: Σ0(a), >>> 13
 	VPRORD $0x16, Z1, Z26                                // stream 0, second hash, round 15: Σ0(a), >>> 22
 	VPADDD Z28, Z4, Z28                                  // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
@@ -3253,17 +3253,17 @@ streams:
 	VPRORD $0x16, Z9, Z12                                // stream 1, second hash, round 15: Σ0(a), >>> 22
 	VPADDD Z27, Z28, Z28                                 // stream 0, second hash, round 15: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z25, Z16, Z17                      // stream 1, second hash, round 15: Σ1(e)
-	VPADDD Z19, Z20, Z27                                 // stream 0, second hash, round 15: Σ0 + Maj (Σ0(a))
+	VPADDD Z19, Z20, Z27                                 // stream 0, second hash, round 15: Σ0 + Maj
 	VPTERNLOGD $0x96, Z12, Z22, Z26                      // stream 1, second hash, round 15: Σ0(a)
-	VPADDD Z21, Z28, Z4                                  // stream 0, second hash, round 15: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z21, Z28, Z4                                  // stream 0, second hash, round 15: new e = d + t
 	VPADDD Z17, Z18, Z25                                 // stream 1, second hash, round 15: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z27, Z28, Z0                                  // stream 0, second hash, round 15: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z26, Z30, Z30                                 // stream 1, second hash, round 15: Σ0 + Maj (Σ0(a))
-	VPADDD Z29, Z25, Z12                                 // stream 1, second hash, round 15: new e = d + t (new a = t + Σ0 + Maj)
-	VPADDD Z30, Z25, Z8                                  // stream 1, second hash, round 15: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z23, Z7                                    // stream 0, second hash, round 12: new e = d + t (new a = t + Σ0 + Maj)
-	VMOVDQA32 Z31, Z10                                   // stream 1, second hash, round 13: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z24, Z11                                   // stream 1, second hash, round 12: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z27, Z28, Z0                                  // stream 0, second hash, round 15: new a = t + Σ0 + Maj
+	VPADDD Z26, Z30, Z30                                 // stream 1, second hash, round 15: Σ0 + Maj
+	VPADDD Z29, Z25, Z12                                 // stream 1, second hash, round 15: new e = d + t
+	VPADDD Z30, Z25, Z8                                  // stream 1, second hash, round 15: new a = t + Σ0 + Maj
+	VMOVDQA32 Z23, Z7                                    // stream 0, second hash, round 12: new e = d + t
+	VMOVDQA32 Z31, Z10                                   // stream 1, second hash, round 13: new a = t + Σ0 + Maj
+	VMOVDQA32 Z24, Z11                                   // stream 1, second hash, round 12: new a = t + Σ0 + Maj
 
 	// Rounds 4n to 4n+3, n from 4 to 13. R14: the messages, R15: K, both four rounds on at each turn.
 	MOVQ    R13, R14
@@ -3344,7 +3344,7 @@ second16:
 	VPADDD 22400(R14), Z16, Z23                          // stream 1, second hash, W[4n+5]: W[i] = W[i-16] + σ0 + W[i-7] + σ1
 	VPADDD Z7, Z28, Z28                                  // stream 0, second hash, round 4n+0: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z29, Z6, Z21                       // stream 1, second hash, round 4n+0: Σ1(e)
-	VPADDD Z15, Z22, Z29                                 // stream 0, second hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z15, Z22, Z29                                 // stream 0, second hash, round 4n+0: Σ0 + Maj
 	VPRORD $0x12, Z8, Z22                                // stream 0, second hash, W[4n+6]: σ0(W[i-15]), >>> 18
 	VPSRLD $0x03, Z8, Z16                                // stream 0, second hash, W[4n+6]: σ0(W[i-15]), >> 3
 	VPADDD 22656(R14), Z19, Z19                          // stream 1, second hash, round 4n+2: t = h + K + W + Ch + Σ1
@@ -3355,21 +3355,21 @@ second16:
 	VPADDD.BCST 12(R15), Z4, Z6                          // stream 0, second hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VMOVDQU32 Z30, 18944(R14)                            // stream 0, second hash, W[4n+5]: kept
 	VPADDD Z10, Z23, Z23                                 // stream 1, second hash, W[4n+5]: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (σ1(W[i-2]))
-	VPADDD Z3, Z28, Z10                                  // stream 0, second hash, round 4n+0: new e = d + t (d)
+	VPADDD Z3, Z28, Z10                                  // stream 0, second hash, round 4n+0: new e = d + t
 	VPADDD Z21, Z27, Z27                                 // stream 1, second hash, round 4n+0: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPSRLD $0x0a, Z20, Z21                               // stream 0, second hash, W[4n+6]: σ1(W[i-2]), >> 10
-	VPADDD Z29, Z28, Z3                                  // stream 0, second hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z29, Z28, Z3                                  // stream 0, second hash, round 4n+0: new a = t + Σ0 + Maj
 	VPTERNLOGD $0x96, Z16, Z22, Z14                      // stream 0, second hash, W[4n+6]: σ0(W[i-15])
 	VMOVDQU32 21952(R14), Z29                            // stream 1, second hash, W[4n+6]: σ0(W[i-15]), >>> 7
 	VPRORD $0x07, Z29, Z28                               // stream 1, second hash, W[4n+6]: σ0(W[i-15]), >>> 7
 	VPRORD $0x12, Z29, Z22                               // stream 1, second hash, W[4n+6]: σ0(W[i-15]), >>> 18
-	VPADDD Z25, Z18, Z25                                 // stream 1, second hash, round 4n+0: Σ0 + Maj (Σ0(a))
+	VPADDD Z25, Z18, Z25                                 // stream 1, second hash, round 4n+0: Σ0 + Maj
 	VPSRLD $0x03, Z29, Z20                               // stream 1, second hash, W[4n+6]: σ0(W[i-15]), >> 3
 	VMOVDQU32 22784(R14), Z18                            // stream 1, second hash, W[4n+6]: σ1(W[i-2]), >>> 17
 	VPRORD $0x11, Z18, Z16                               // stream 1, second hash, W[4n+6]: σ1(W[i-2]), >>> 17
 	VPADDD Z24, Z6, Z24                                  // stream 0, second hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VMOVDQU32 Z23, 22848(R14)                            // stream 1, second hash, W[4n+5]: kept
-	VPADDD Z11, Z27, Z11                                 // stream 1, second hash, round 4n+0: new e = d + t (d)
+	VPADDD Z11, Z27, Z11                                 // stream 1, second hash, round 4n+0: new e = d + t
 	VPTERNLOGD $0x96, Z21, Z7, Z15                       // stream 0, second hash, W[4n+6]: σ1(W[i-2])
 	VPRORD $0x13, Z18, Z21                               // stream 1, second hash, W[4n+6]: σ1(W[i-2]), >>> 19
 	VPSRLD $0x0a, Z18, Z18                               // stream 1, second hash, W[4n+6]: σ1(W[i-2]), >> 10
@@ -3377,7 +3377,7 @@ second16:
 	VPTERNLOGD $0xb8, Z4, Z10, Z5                        // stream 0, second hash, round 4n+1: Ch(e, f, g)
 	VPRORD $0x06, Z10, Z14                               // stream 0, second hash, round 4n+1: Σ1(e), >>> 6
 	VPRORD $0x0b, Z10, Z7                                // stream 0, second hash, round 4n+1: Σ1(e), >>> 11
-	VPADDD Z25, Z27, Z27                                 // stream 1, second hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z25, Z27, Z27                                 // stream 1, second hash, round 4n+0: new a = t + Σ0 + Maj
 	VPTERNLOGD $0x96, Z20, Z22, Z28                      // stream 1, second hash, W[4n+6]: σ0(W[i-15])
 	VPRORD $0x19, Z10, Z25                               // stream 0, second hash, round 4n+1: Σ1(e), >>> 25
 	VMOVDQA32 Z1, Z22                                    // stream 0, second hash, round 4n+1: Maj(a, b, c)
@@ -3414,12 +3414,12 @@ second16:
 	VPRORD $0x11, Z30, Z14                               // stream 0, second hash, W[4n+7]: σ1(W[i-2]), >>> 17
 	VPADDD.BCST 12(R15), Z12, Z18                        // stream 1, second hash, round 4n+3: t = h + K + W + Ch + Σ1
 	VMOVDQU32 Z31, 19008(R14)                            // stream 0, second hash, W[4n+6]: kept
-	VPADDD Z21, Z22, Z22                                 // stream 0, second hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z21, Z22, Z22                                 // stream 0, second hash, round 4n+1: Σ0 + Maj
 	VPTERNLOGD $0x96, Z20, Z24, Z2                       // stream 1, second hash, round 4n+1: Σ0(a)
 	VPRORD $0x13, Z30, Z24                               // stream 0, second hash, W[4n+7]: σ1(W[i-2]), >>> 19
 	VPSRLD $0x0a, Z30, Z30                               // stream 0, second hash, W[4n+7]: σ1(W[i-2]), >> 10
 	VPADDD Z16, Z28, Z28                                 // stream 1, second hash, W[4n+6]: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (σ1(W[i-2]))
-	VPADDD 35328(SI), Z26, Z21                           // stream 0, second hash, round 4n+1: new e = d + t (c)
+	VPADDD 35328(SI), Z26, Z21                           // stream 0, second hash, round 4n+1: new e = d + t
 	VPADDD Z6, Z13, Z20                                  // stream 1, second hash, round 4n+1: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQU32 22016(R14), Z16                            // stream 1, second hash, W[4n+7]: σ0(W[i-15]), >>> 7
 	VPRORD $0x07, Z16, Z13                               // stream 1, second hash, W[4n+7]: σ0(W[i-15]), >>> 7
@@ -3427,12 +3427,12 @@ second16:
 	VPRORD $0x12, Z16, Z25                               // stream 1, second hash, W[4n+7]: σ0(W[i-15]), >>> 18
 	VPSRLD $0x03, Z16, Z17                               // stream 1, second hash, W[4n+7]: σ0(W[i-15]), >> 3
 	VPADDD 22720(R14), Z18, Z18                          // stream 1, second hash, round 4n+3: t = h + K + W + Ch + Σ1
-	VPADDD Z22, Z26, Z26                                 // stream 0, second hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z2, Z5, Z22                                   // stream 1, second hash, round 4n+1: Σ0 + Maj (Σ0(a))
+	VPADDD Z22, Z26, Z26                                 // stream 0, second hash, round 4n+1: new a = t + Σ0 + Maj
+	VPADDD Z2, Z5, Z22                                   // stream 1, second hash, round 4n+1: Σ0 + Maj
 	VPTERNLOGD $0x96, Z30, Z24, Z14                      // stream 0, second hash, W[4n+7]: σ1(W[i-2])
 	VPRORD $0x11, Z23, Z30                               // stream 1, second hash, W[4n+7]: σ1(W[i-2]), >>> 17
 	VMOVDQU32 Z28, 22912(R14)                            // stream 1, second hash, W[4n+6]: kept
-	VPADDD 35264(SI), Z20, Z24                           // stream 1, second hash, round 4n+1: new e = d + t (c)
+	VPADDD 35264(SI), Z20, Z24                           // stream 1, second hash, round 4n+1: new e = d + t
 	VPRORD $0x13, Z23, Z6                                // stream 1, second hash, W[4n+7]: σ1(W[i-2]), >>> 19
 	VPSRLD $0x0a, Z23, Z23                               // stream 1, second hash, W[4n+7]: σ1(W[i-2]), >> 10
 	VPTERNLOGD $0xb8, Z10, Z21, Z4                       // stream 0, second hash, round 4n+2: Ch(e, f, g)
@@ -3440,7 +3440,7 @@ second16:
 	VPTERNLOGD $0x96, Z17, Z25, Z13                      // stream 1, second hash, W[4n+7]: σ0(W[i-15])
 	VPRORD $0x06, Z21, Z25                               // stream 0, second hash, round 4n+2: Σ1(e), >>> 6
 	VPRORD $0x0b, Z21, Z17                               // stream 0, second hash, round 4n+2: Σ1(e), >>> 11
-	VPADDD Z22, Z20, Z22                                 // stream 1, second hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z22, Z20, Z22                                 // stream 1, second hash, round 4n+1: new a = t + Σ0 + Maj
 	VPRORD $0x19, Z21, Z20                               // stream 0, second hash, round 4n+2: Σ1(e), >>> 25
 	VMOVDQA32 Z0, Z8                                     // stream 0, second hash, round 4n+2: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z3, Z26, Z8                        // stream 0, second hash, round 4n+2: Maj(a, b, c)
@@ -3470,7 +3470,7 @@ second16:
 	VMOVDQU32 18176(R14), Z23                            // stream 0, second hash, W[4n+8]: σ0(W[i-15]), >>> 7
 	VPRORD $0x07, Z23, Z20                               // stream 0, second hash, W[4n+8]: σ0(W[i-15]), >>> 7
 	VPRORD $0x12, Z23, Z17                               // stream 0, second hash, W[4n+8]: σ0(W[i-15]), >>> 18
-	VPADDD Z5, Z8, Z12                                   // stream 0, second hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z5, Z8, Z12                                   // stream 0, second hash, round 4n+2: Σ0 + Maj
 	VPSRLD $0x03, Z23, Z23                               // stream 0, second hash, W[4n+8]: σ0(W[i-15]), >> 3
 	VPRORD $0x11, Z31, Z8                                // stream 0, second hash, W[4n+8]: σ1(W[i-2]), >>> 17
 	VMOVDQU32 Z15, 19072(R14)                            // stream 0, second hash, W[4n+7]: kept
@@ -3478,21 +3478,21 @@ second16:
 	VPTERNLOGD $0x96, Z14, Z6, Z9                        // stream 1, second hash, round 4n+2: Σ0(a)
 	VPRORD $0x13, Z31, Z29                               // stream 0, second hash, W[4n+8]: σ1(W[i-2]), >>> 19
 	VPSRLD $0x0a, Z31, Z31                               // stream 0, second hash, W[4n+8]: σ1(W[i-2]), >> 10
-	VPADDD Z1, Z25, Z5                                   // stream 0, second hash, round 4n+2: new e = d + t (b)
+	VPADDD Z1, Z25, Z5                                   // stream 0, second hash, round 4n+2: new e = d + t
 	VPADDD Z13, Z19, Z19                                 // stream 1, second hash, round 4n+2: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VMOVDQU32 22080(R14), Z15                            // stream 1, second hash, W[4n+8]: σ0(W[i-15]), >>> 7
 	VPRORD $0x07, Z15, Z14                               // stream 1, second hash, W[4n+8]: σ0(W[i-15]), >>> 7
 	VPRORD $0x12, Z15, Z13                               // stream 1, second hash, W[4n+8]: σ0(W[i-15]), >>> 18
-	VPADDD Z12, Z25, Z1                                  // stream 0, second hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z12, Z25, Z1                                  // stream 0, second hash, round 4n+2: new a = t + Σ0 + Maj
 	VPTERNLOGD $0x96, Z23, Z17, Z20                      // stream 0, second hash, W[4n+8]: σ0(W[i-15])
 	VPSRLD $0x03, Z15, Z25                               // stream 1, second hash, W[4n+8]: σ0(W[i-15]), >> 3
 	VPRORD $0x11, Z28, Z23                               // stream 1, second hash, W[4n+8]: σ1(W[i-2]), >>> 17
 	VMOVDQU32 Z30, 22976(R14)                            // stream 1, second hash, W[4n+7]: kept
-	VPADDD Z9, Z4, Z30                                   // stream 1, second hash, round 4n+2: Σ0 + Maj (Σ0(a))
+	VPADDD Z9, Z4, Z30                                   // stream 1, second hash, round 4n+2: Σ0 + Maj
 	VPTERNLOGD $0x96, Z31, Z29, Z8                       // stream 0, second hash, W[4n+8]: σ1(W[i-2])
 	VPRORD $0x13, Z28, Z31                               // stream 1, second hash, W[4n+8]: σ1(W[i-2]), >>> 19
 	VPSRLD $0x0a, Z28, Z29                               // stream 1, second hash, W[4n+8]: σ1(W[i-2]), >> 10
-	VPADDD 35392(SI), Z19, Z28                           // stream 1, second hash, round 4n+2: new e = d + t (b)
+	VPADDD 35392(SI), Z19, Z28                           // stream 1, second hash, round 4n+2: new e = d + t
 	VMOVDQA32 Z10, Z17                                   // stream 0, second hash, round 4n+3: Ch(e, f, g)
 	VPTERNLOGD $0xb8, Z21, Z5, Z17                       // stream 0, second hash, round 4n+3: Ch(e, f, g)
 	VPRORD $0x06, Z5, Z15                                // stream 0, second hash, round 4n+3: Σ1(e), >>> 6
@@ -3502,7 +3502,7 @@ second16:
 	VPRORD $0x19, Z5, Z25                                // stream 0, second hash, round 4n+3: Σ1(e), >>> 25
 	VMOVDQA32 Z3, Z13                                    // stream 0, second hash, round 4n+3: Maj(a, b, c)
 	VPTERNLOGD $0xe8, Z26, Z1, Z13                       // stream 0, second hash, round 4n+3: Maj(a, b, c)
-	VPADDD Z30, Z19, Z9                                  // stream 1, second hash, round 4n+2: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z30, Z19, Z9                                  // stream 1, second hash, round 4n+2: new a = t + Σ0 + Maj
 	VPTERNLOGD $0x96, Z29, Z31, Z23                      // stream 1, second hash, W[4n+8]: σ1(W[i-2])
 	VPRORD $0x02, Z1, Z31                                // stream 0, second hash, round 4n+3: Σ0(a), >>> 2
 	VPRORD $0x0d, Z1, Z30                                // stream 0, second hash, round 4n+3: Σ0(a), >>> 13
@@ -3527,26 +3527,26 @@ second16:
 	VPADDD 22592(R14), Z16, Z17                          // stream 1, second hash, W[4n+8]: W[i] = W[i-16] + σ0 + W[i-7] + σ1
 	VPADDD Z15, Z29, Z29                                 // stream 0, second hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPTERNLOGD $0x96, Z14, Z25, Z6                       // stream 1, second hash, round 4n+3: Σ1(e)
-	VPADDD Z31, Z13, Z31                                 // stream 0, second hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z31, Z13, Z31                                 // stream 0, second hash, round 4n+3: Σ0 + Maj
 	VPTERNLOGD $0x96, Z18, Z19, Z4                       // stream 1, second hash, round 4n+3: Σ0(a)
 	VMOVDQU32 Z20, 19136(R14)                            // stream 0, second hash, W[4n+8]: kept
 	VPADDD Z23, Z17, Z25                                 // stream 1, second hash, W[4n+8]: W[i] = W[i-16] + σ0 + W[i-7] + σ1 (σ1(W[i-2]))
-	VPADDD Z0, Z29, Z23                                  // stream 0, second hash, round 4n+3: new e = d + t (a)
+	VPADDD Z0, Z29, Z23                                  // stream 0, second hash, round 4n+3: new e = d + t
 	VPADDD Z6, Z30, Z30                                  // stream 1, second hash, round 4n+3: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z31, Z29, Z0                                  // stream 0, second hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z4, Z12, Z31                                  // stream 1, second hash, round 4n+3: Σ0 + Maj (Σ0(a))
+	VPADDD Z31, Z29, Z0                                  // stream 0, second hash, round 4n+3: new a = t + Σ0 + Maj
+	VPADDD Z4, Z12, Z31                                  // stream 1, second hash, round 4n+3: Σ0 + Maj
 	VMOVDQU32 Z25, 23040(R14)                            // stream 1, second hash, W[4n+8]: kept
-	VPADDD Z7, Z30, Z12                                  // stream 1, second hash, round 4n+3: new e = d + t (a)
-	VPADDD Z31, Z30, Z8                                  // stream 1, second hash, round 4n+3: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z26, Z2                                    // stream 0, second hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z23, Z4                                    // stream 0, second hash, round 4n+3: new e = d + t (a)
-	VMOVDQA32 Z21, Z6                                    // stream 0, second hash, round 4n+1: new e = d + t (c)
-	VMOVDQA32 Z10, Z7                                    // stream 0, second hash, round 4n+0: new e = d + t (d)
-	VMOVDQA32 Z22, Z10                                   // stream 1, second hash, round 4n+1: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VMOVDQA32 Z28, Z13                                   // stream 1, second hash, round 4n+2: new e = d + t (b)
-	VMOVDQA32 Z24, Z14                                   // stream 1, second hash, round 4n+1: new e = d + t (c)
-	VMOVDQA32 Z11, Z15                                   // stream 1, second hash, round 4n+0: new e = d + t (d)
-	VMOVDQA32 Z27, Z11                                   // stream 1, second hash, round 4n+0: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z7, Z30, Z12                                  // stream 1, second hash, round 4n+3: new e = d + t
+	VPADDD Z31, Z30, Z8                                  // stream 1, second hash, round 4n+3: new a = t + Σ0 + Maj
+	VMOVDQA32 Z26, Z2                                    // stream 0, second hash, round 4n+1: new a = t + Σ0 + Maj
+	VMOVDQA32 Z23, Z4                                    // stream 0, second hash, round 4n+3: new e = d + t
+	VMOVDQA32 Z21, Z6                                    // stream 0, second hash, round 4n+1: new e = d + t
+	VMOVDQA32 Z10, Z7                                    // stream 0, second hash, round 4n+0: new e = d + t
+	VMOVDQA32 Z22, Z10                                   // stream 1, second hash, round 4n+1: new a = t + Σ0 + Maj
+	VMOVDQA32 Z28, Z13                                   // stream 1, second hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z24, Z14                                   // stream 1, second hash, round 4n+1: new e = d + t
+	VMOVDQA32 Z11, Z15                                   // stream 1, second hash, round 4n+0: new e = d + t
+	VMOVDQA32 Z27, Z11                                   // stream 1, second hash, round 4n+0: new a = t + Σ0 + Maj
 	ADDQ      $0x00000100, R14
 	ADDQ      $0x10, R15
 	DECQ      R10
@@ -3591,7 +3591,7 @@ second16:
 	VPBROADCASTD 236(R8), Z18                            // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Z18, Z4, Z17                                  // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1 (a constant)
 	VPADDD Z18, Z12, Z18                                 // stream 1, second hash, round 59: t = h + K + W + Ch + Σ1 (a constant)
-	VPADDD Z24, Z25, Z25                                 // stream 0, second hash, round 56: Σ0 + Maj (Σ0(a))
+	VPADDD Z24, Z25, Z25                                 // stream 0, second hash, round 56: Σ0 + Maj
 	VPADDD Z23, Z28, Z28                                 // stream 1, second hash, round 56: t = h + K + W + Ch + Σ1 (Ch(e, f, g))
 	VPTERNLOGD $0x96, Z21, Z22, Z26                      // stream 1, second hash, round 56: Σ0(a)
 	VPADDD Z30, Z31, Z31                                 // stream 0, second hash, round 56: t = h + K + W + Ch + Σ1 (Σ1(e))
@@ -3600,11 +3600,11 @@ second16:
 	VPADDD 21376(R13), Z17, Z23                          // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1
 	VPADDD 25280(R13), Z18, Z22                          // stream 1, second hash, round 59: t = h + K + W + Ch + Σ1
 	VPADDD Z19, Z28, Z28                                 // stream 1, second hash, round 56: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z26, Z20, Z26                                 // stream 1, second hash, round 56: Σ0 + Maj (Σ0(a))
-	VPADDD Z3, Z31, Z21                                  // stream 0, second hash, round 56: new e = d + t (d)
-	VPADDD Z25, Z31, Z31                                 // stream 0, second hash, round 56: new a = t + Σ0 + Maj (Σ0 + Maj)
-	VPADDD Z11, Z28, Z25                                 // stream 1, second hash, round 56: new e = d + t (d)
-	VPADDD Z26, Z28, Z28                                 // stream 1, second hash, round 56: new a = t + Σ0 + Maj (Σ0 + Maj)
+	VPADDD Z26, Z20, Z26                                 // stream 1, second hash, round 56: Σ0 + Maj
+	VPADDD Z3, Z31, Z21                                  // stream 0, second hash, round 56: new e = d + t
+	VPADDD Z25, Z31, Z31                                 // stream 0, second hash, round 56: new a = t + Σ0 + Maj
+	VPADDD Z11, Z28, Z25                                 // stream 1, second hash, round 56: new e = d + t
+	VPADDD Z26, Z28, Z28                                 // stream 1, second hash, round 56: new a = t + Σ0 + Maj
 	VPTERNLOGD $0xb8, Z4, Z21, Z5                        // stream 0, second hash, round 57: Ch(e, f, g)
 	VPRORD $0x06, Z21, Z26                               // stream 0, second hash, round 57: Σ1(e), >>> 6
 	VPRORD $0x0b, Z21, Z20                               // stream 0, second hash, round 57: Σ1(e), >>> 11
@@ -3624,8 +3624,8 @@ second16:
 	VPTERNLOGD $0x96, Z14, Z15, Z16                      // stream 1, second hash, round 57: Σ1(e)
 	VPADDD Z26, Z27, Z27                                 // stream 0, second hash, round 57: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPADDD Z16, Z29, Z29                                 // stream 1, second hash, round 57: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z2, Z27, Z27                                  // stream 0, second hash, round 57: new e = d + t (c)
-	VPADDD Z10, Z29, Z29                                 // stream 1, second hash, round 57: new e = d + t (c)
+	VPADDD Z2, Z27, Z27                                  // stream 0, second hash, round 57: new e = d + t
+	VPADDD Z10, Z29, Z29                                 // stream 1, second hash, round 57: new e = d + t
 	VPTERNLOGD $0xb8, Z21, Z27, Z4                       // stream 0, second hash, round 58: Ch(e, f, g)
 	VPRORD $0x06, Z27, Z26                               // stream 0, second hash, round 58: Σ1(e), >>> 6
 	VPRORD $0x0b, Z27, Z19                               // stream 0, second hash, round 58: Σ1(e), >>> 11
@@ -3640,8 +3640,8 @@ second16:
 	VPTERNLOGD $0x96, Z14, Z15, Z16                      // stream 1, second hash, round 58: Σ1(e)
 	VPADDD Z26, Z30, Z30                                 // stream 0, second hash, round 58: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPADDD Z16, Z24, Z26                                 // stream 1, second hash, round 58: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z1, Z30, Z30                                  // stream 0, second hash, round 58: new e = d + t (b)
-	VPADDD Z9, Z26, Z26                                  // stream 1, second hash, round 58: new e = d + t (b)
+	VPADDD Z1, Z30, Z30                                  // stream 0, second hash, round 58: new e = d + t
+	VPADDD Z9, Z26, Z26                                  // stream 1, second hash, round 58: new e = d + t
 	VPTERNLOGD $0xb8, Z27, Z30, Z21                      // stream 0, second hash, round 59: Ch(e, f, g)
 	VPRORD $0x06, Z30, Z24                               // stream 0, second hash, round 59: Σ1(e), >>> 6
 	VPRORD $0x0b, Z30, Z19                               // stream 0, second hash, round 59: Σ1(e), >>> 11
@@ -3656,8 +3656,8 @@ second16:
 	VPTERNLOGD $0x96, Z21, Z15, Z16                      // stream 1, second hash, round 59: Σ1(e)
 	VPADDD Z24, Z23, Z24                                 // stream 0, second hash, round 59: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPADDD Z16, Z25, Z25                                 // stream 1, second hash, round 59: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z0, Z24, Z24                                  // stream 0, second hash, round 59: new e = d + t (a)
-	VPADDD Z8, Z25, Z25                                  // stream 1, second hash, round 59: new e = d + t (a)
+	VPADDD Z0, Z24, Z24                                  // stream 0, second hash, round 59: new e = d + t
+	VPADDD Z8, Z25, Z25                                  // stream 1, second hash, round 59: new e = d + t
 	VPTERNLOGD $0xe2, Z27, Z24, Z30                      // stream 0, second hash, round 60: Ch(e, f, g)
 	VPRORD $0x06, Z24, Z27                               // stream 0, second hash, round 60: Σ1(e), >>> 6
 	VPRORD $0x0b, Z24, Z23                               // stream 0, second hash, round 60: Σ1(e), >>> 11
@@ -3672,8 +3672,8 @@ second16:
 	VPTERNLOGD $0x96, Z25, Z22, Z29                      // stream 1, second hash, round 60: Σ1(e)
 	VPADDD Z27, Z30, Z30                                 // stream 0, second hash, round 60: t = h + K + W + Ch + Σ1 (Σ1(e))
 	VPADDD Z29, Z26, Z29                                 // stream 1, second hash, round 60: t = h + K + W + Ch + Σ1 (Σ1(e))
-	VPADDD Z31, Z30, Z31                                 // stream 0, second hash, round 60: new e = d + t (new a = t + Σ0 + Maj)
-	VPADDD Z28, Z29, Z30                                 // stream 1, second hash, round 60: new e = d + t (new a = t + Σ0 + Maj)
+	VPADDD Z31, Z30, Z31                                 // stream 0, second hash, round 60: new e = d + t
+	VPADDD Z28, Z29, Z30                                 // stream 1, second hash, round 60: new e = d + t
 	VPTESTNMD.BCST 37328(SI), Z31, K1                    // stream 0, answer: lanes in which the digest's last word & mask is 0
 	VPTESTNMD.BCST 37328(SI), Z30, K2                    // stream 1, answer: lanes in which the digest's last word & mask is 0
 	KMOVW          K1, (AX)

@@ -271,8 +271,8 @@ func (k kernel) write() *tally {
 		fmt.Sprintf("R8: constants of %d bytes each, K first, then others in the order of their first use.", constants.width),
 		"BX: the column of the tables at which a vector's nonces begin. DI: its hits. CX: blocks left. R9: vectors left.",
 		"R12: bytes of a row that a vector uses, 4 for each of its nonces. DX: vectors of a table.",
-		"A comment behind an instruction says which stream, hash and round or word it is for, and which formula: of a sum, in",
-		"brackets, the term that it adds. A copy or a load has the comment of the operation that needs it. VPTERNLOGD overwrites",
+		"A comment behind an instruction says which stream, hash and round or word it is for, and which formula: of a sum of many",
+		"terms, in brackets, the one that it adds. A copy or a load has the comment of the operation that needs it. VPTERNLOGD overwrites",
 		"an argument that is needed no more: its truth table is that of the function with arguments in another order.",
 	)
 	MOVL(place(word(wordNonces)), R12L)

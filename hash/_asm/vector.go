@@ -171,7 +171,11 @@ func (p *program) sum(note string, terms ...*value) *value {
 		out = p.make(value{op: opAdd, args: []*value{out, p.splat(c)}}, note+" (a constant)")
 	}
 	for _, t := range rest {
-		out = p.make(value{op: opAdd, args: []*value{out, t}}, note+t.term)
+		which := "" // of several additions
+		if len(terms) > 2 {
+			which = t.term
+		}
+		out = p.make(value{op: opAdd, args: []*value{out, t}}, note+which)
 	}
 	return out
 }
