@@ -39,8 +39,9 @@ type Progress struct {
 }
 
 // Run measures. For each task it has a row for every kernel, and for scan one for every number of midstates, all on one
-// thread, and rows for crypto/sha256, sha256-simd and chainhash, which hash one message after the other. For scan there
-// are then rows for the fastest kernel on more threads.
+// thread, and rows for crypto/sha256, sha256-simd and chainhash, which hash one message after the other; in scan the first
+// two begin with a saved midstate, and chainhash, which saves none, with the whole header. For scan there are then rows for
+// the fastest kernel on more threads.
 //
 // All rows on one thread are visited in turn, in an order that is shuffled each time, for a window of two milliseconds each.
 // What a kernel has operation counts for is held against what the units of the processor can do, measured in windows of

@@ -40,7 +40,9 @@ nothing else should run meanwhile.
 Tasks are scan (the search of a miner: headers that differ in nonce and
 version, with 1, 2, 4, 8 and 16 midstates that share one message schedule),
 headers and pairs (batches of 80 and of 64 bytes, as checked in blocks). A rate
-counts hashes a second, and a hash is one SHA-256d of one header or pair.
+counts hashes a second, and a hash is one SHA-256d of one header or pair. Other
+code hashes one message after the other; in scan from a saved midstate, but
+chainhash, which can't save one, whole headers.
 
 All rows are measured in turn, again and again, in windows of a few
 milliseconds. A rate is the median of its windows, "best" the fastest of them,
