@@ -40,7 +40,7 @@ func ThisMachine() Machine {
 		OS:         runtime.GOOS,
 		Arch:       runtime.GOARCH,
 		Threads:    runtime.GOMAXPROCS(0),
-		CPU:        ThisCPU(),
+		CPU:        thisCPU(),
 	}
 	if b, ok := debug.ReadBuildInfo(); ok {
 		if b.Main.Version != "" {
@@ -58,8 +58,8 @@ func ThisMachine() Machine {
 	return m
 }
 
-// ThisCPU describes the processor that runs this.
-func ThisCPU() CPU {
+// thisCPU describes the processor that runs this.
+func thisCPU() CPU {
 	c := cpuid.CPU
 	cpu := CPU{
 		Name:          strings.TrimSpace(c.BrandName),

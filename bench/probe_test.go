@@ -11,7 +11,7 @@ import (
 
 // A probe does at least what it is asked for, and says how much.
 func TestProbes(t *testing.T) {
-	features := ThisCPU().Features
+	features := thisCPU().Features
 	needs := map[resource]string{
 		{vector, 512}: "avx512f", {shifts, 512}: "avx512f",
 		{vector, 256}: "avx2", {shifts, 256}: "avx2",

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"runtime"
 	"runtime/debug"
 	"strings"
 
@@ -96,32 +95,27 @@ func (v *versionCommand) run(cmd *cobra.Command, args []string) error {
 
 // readVersion reads the build's own record and the processor's.
 func readVersion() versionInfo {
+	m := bench.ThisMachine()
 	info := versionInfo{
-		Version: "(devel)",
-		Go:      runtime.Version(),
-		OS:      runtime.GOOS,
-		Arch:    runtime.GOARCH,
-		Kernel:  hash.Auto.Resolve().String(),
-		Refused: []refusal{},
+		Version:  m.Touchstone,
+		Revision: m.Revision,
+		Modified: m.Modified,
+		Go:       m.Go,
+		OS:       m.OS,
+		Arch:     m.Arch,
+		CPU:      m.CPU,
+		Kernel:   hash.Auto.Resolve().String(),
+		Refused:  []refusal{},
 	}
 	if b, ok := debug.ReadBuildInfo(); ok {
-		if b.Main.Version != "" {
-			info.Version = b.Main.Version
-		}
 		for _, s := range b.Settings {
-			switch s.Key {
-			case "vcs.revision":
-				info.Revision = s.Value
-			case "vcs.time":
+			if s.Key == "vcs.time" {
 				info.Time = s.Value
-			case "vcs.modified":
-				info.Modified = s.Value == "true"
 			}
 		}
 	}
 	for _, k := range hash.Kernels() {
 		info.Kernels = append(info.Kernels, k.String())
 	}
-	info.CPU = bench.ThisCPU()
 	return info
 }
