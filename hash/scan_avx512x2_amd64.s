@@ -935,12 +935,12 @@ first1:
 	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t
 	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj
 	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t
-	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t
 	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t
 	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t
 	ADDQ      $0x00000100, R14
@@ -1326,12 +1326,12 @@ first2:
 	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t
 	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj
 	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t
-	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t
 	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t
 	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t
 	ADDQ      $0x00000100, R14
@@ -1717,12 +1717,12 @@ first4:
 	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t
 	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj
 	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t
-	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t
 	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t
 	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t
 	ADDQ      $0x00000100, R14
@@ -2108,12 +2108,12 @@ first8:
 	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t
 	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj
 	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t
-	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t
 	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t
 	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t
 	ADDQ      $0x00000100, R14
@@ -2493,12 +2493,12 @@ first16:
 	VPADDD 35776(SI), Z28, Z29                           // stream 3, first hash, round 4n+3: new e = d + t
 	VPADDD Z30, Z28, Z12                                 // stream 3, first hash, round 4n+3: new a = t + Σ0 + Maj
 	VMOVDQA32 Z1, Z3                                     // stream 0, first hash, round 4n+2: new e = d + t
-	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z22, Z5                                    // stream 1, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z21, Z9                                    // stream 2, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z31, Z11                                   // stream 2, first hash, round 4n+2: new e = d + t
 	VMOVDQA32 Z26, Z13                                   // stream 3, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z7, Z15                                    // stream 3, first hash, round 4n+2: new e = d + t
+	VMOVDQA32 Z24, Z1                                    // stream 0, first hash, round 4n+2: new a = t + Σ0 + Maj
 	VMOVDQA32 Z14, Z7                                    // stream 1, first hash, round 4n+2: new e = d + t
 	VMOVDQA32 Z29, Z14                                   // stream 3, first hash, round 4n+3: new e = d + t
 	ADDQ      $0x00000100, R14

@@ -76,40 +76,48 @@ func (a *allocator) use(i int, v *value) {
 func (a *allocator) finish() {
 	pending := slices.Clone(a.p.outputs)
 	for len(pending) > 0 {
-		progress := false
-		for i, o := range pending {
-			from, in := a.inReg[o.value]
-			if in && from == o.reg {
-				pending = slices.Delete(pending, i, i+1)
-				progress = true
-				break
-			}
-			if holder := a.holds[o.reg]; holder != nil {
-				continue // it must move first
-			}
-			if in {
-				a.move(from, o.reg, o.value)
-			} else {
-				a.out = append(a.out, instruction{load: true, dst: o.reg, mem: a.home[o.value], note: o.value.note})
-				a.put(o.value, o.reg)
-			}
-			pending = slices.Delete(pending, i, i+1)
-			progress = true
-			break
-		}
-		if progress {
+		before := len(pending)
+		pending = slices.DeleteFunc(pending, a.deliver)
+		if len(pending) < before {
 			continue
 		}
 		// They wait for each other in a circle, or for a value that is wanted no more: clear the first one's register.
-		o := pending[0]
-		holder := a.holds[o.reg]
-		if len(a.uses[holder]) == 0 || a.next(len(a.p.values), holder) == math.MaxInt {
+		r := pending[0].reg
+		holder := a.holds[r]
+		if a.next(len(a.p.values), holder) == math.MaxInt {
 			delete(a.inReg, holder)
-			a.holds[o.reg] = nil
+			a.holds[r] = nil
 			continue
 		}
-		a.move(o.reg, slices.Index(a.holds, nil), holder)
+		a.move(r, slices.Index(a.holds, nil), holder)
 	}
+}
+
+// deliver moves o to its register, and returns false if that still holds another value.
+func (a *allocator) deliver(o output) bool {
+	switch a.holds[o.reg] {
+	case o.value:
+		return true
+	case nil:
+	default:
+		return false
+	}
+	if from, in := a.inReg[o.value]; in {
+		a.move(from, o.reg, o.value)
+		a.holds[from] = a.wantedThere(o.value, from)
+	} else {
+		a.out = append(a.out, instruction{load: true, dst: o.reg, mem: a.home[o.value], note: o.value.note})
+		a.put(o.value, o.reg)
+	}
+	return true
+}
+
+// wantedThere returns v if register r is one of those in which it is wanted: several outputs may be the same value.
+func (a *allocator) wantedThere(v *value, r int) *value {
+	if slices.Contains(a.p.outputs, output{v, r}) {
+		return v
+	}
+	return nil
 }
 
 func (a *allocator) move(from, to int, v *value) {
@@ -259,7 +267,7 @@ func (a *allocator) foldable(i int, v *value, j int) bool {
 		// Read it into a register if it is needed again soon.
 		return a.next(i+1, v.args[j]) > i+16
 	case opRotr:
-		return a.dies(i, v.args[j])
+		return m.group == a.p.isa.bytes && a.dies(i, v.args[j]) // there is no rotation of a word for all lanes
 	}
 	return false
 }

@@ -95,7 +95,7 @@ func (i isa) emit(in instruction) {
 		VPTERNLOGD(U8(in.imm), source(1), source(0), regs[in.dst])
 	default:
 		x, y := source(0), source(1)
-		if in.src[0] < 0 { // addition and xor don't mind
+		if in.src[0] < 0 { // the order of arguments does not matter
 			x, y = y, x
 		}
 		switch {

@@ -102,7 +102,9 @@ func (p *program) make(v value, note string) *value {
 		}
 	}
 	out := &v
-	p.known[key] = out
+	if key != "" {
+		p.known[key] = out
+	}
 	if v.op > opInput {
 		p.values = append(p.values, out)
 	}
@@ -115,8 +117,16 @@ func (p *program) make(v value, note string) *value {
 	return out
 }
 
-// load is the vector at m, read when it is needed.
-func (p *program) load(m memory) *value { return p.make(value{op: opLeaf, mem: m}, "") }
+// load is the vector at m, read when it is needed. The program must not have stored there before: nothing would keep the
+// two in order.
+func (p *program) load(m memory) *value {
+	for _, v := range p.values {
+		if v.op == opStore && v.mem == m {
+			panic("loaded after it was stored: " + p.where)
+		}
+	}
+	return p.make(value{op: opLeaf, mem: m}, "")
+}
 
 // input is the value in register reg when the program begins.
 func (p *program) input(reg int, note string) *value {
