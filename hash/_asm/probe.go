@@ -19,7 +19,6 @@ const probeOperations = 120
 //   - those of SSE, which write to what they read, take turns with so many registers that each is long ready when its turn
 //     comes again.
 func probes() {
-
 	zmm := func(i int) reg.Register { return probeRegisters[i].AsZ() }
 	ymm := func(i int) reg.Register { return probeRegisters[i].AsY() }
 	probe("probeAdd512", "VPADDD on 512 bits", 32, 8, broadcast512, func(i, sources, registers int) {
