@@ -152,7 +152,7 @@ func operationsTable() string {
 	for _, k := range []hash.Kernel{hash.SHANI, hash.AVX2, hash.AVX512, hash.AVX512x2} {
 		for _, n := range searched {
 			ops, ok := hash.ScanOperations(k, n)
-			row(fmt.Sprintf("scan, %v, %d midstates", k, n), ops, ok)
+			row(fmt.Sprintf("scan, %v, midstates: %d", k, n), ops, ok)
 		}
 		ops, ok := hash.HeaderOperations(k)
 		row(fmt.Sprintf("headers, %v", k), ops, ok)

@@ -23,8 +23,8 @@ const (
 	AVX2
 	// AVX512 hashes in sixteen lanes.
 	AVX512
-	// AVX512x2 hashes in two times sixteen lanes, interleaved, for cores that begin more vector operations at once than
-	// sixteen lanes alone keep busy.
+	// AVX512x2 hashes in sixteen lanes two or four times, interleaved, for cores that begin more vector operations at once
+	// than sixteen lanes alone keep busy.
 	AVX512x2
 
 	kernelCount = iota

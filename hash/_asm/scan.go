@@ -47,7 +47,8 @@ var (
 	// scanAVX512x2 is for cores that begin four and have their results two cycles later: Zen 5. A round's longest chain
 	// (rotate, xor, add, add) is then eight cycles for sixteen operations, so that two streams fill each slot just once;
 	// measured, a core wants about twice as much to choose from. Its rounds are loops of four, because the core keeps only
-	// so many instructions decoded: straight code of 2,000 such runs at full speed, of 4,000 at three quarters of it.
+	// some 5,000 instructions decoded, which straight code of two streams with its tables exceeds: of 6,000 such
+	// instructions in a loop it does 63 % of what it does of fewer.
 	scanAVX512x2 = kernel{
 		isa: avx512, symbol: "scanAVX512x2", loops: true, first: 4, second: 2,
 		order: order{window: 150, ports: 4, shifts: 2, latency: 3},
