@@ -9,40 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Four messages, each in memory of its own: their blocks are hashed in order, and no state gets another message's.
-func TestCompressSHANI(t *testing.T) {
-	if !machine().sha {
-		t.Skip("this machine does not have the SHA extensions")
-	}
-	r := rand.New(rand.NewPCG(23, 24))
-	for blocks := range 6 {
-		var states, want [shaniStreams][8]uint32
-		var messages [shaniStreams]*byte
-		for i := range states {
-			for j := range states[i] {
-				states[i][j] = r.Uint32()
-			}
-			message := make([]byte, 64*blocks+i+1)[i:] // at odd addresses too
-			for j := range message {
-				message[j] = byte(r.Uint32())
-			}
-			messages[i] = &message[0]
-
-			want[i] = states[i]
-			for j := range blocks {
-				compress(&want[i], (*[64]byte)(message[64*j:]))
-			}
-		}
-		compressSHANI(&states, &messages, blocks)
-		require.Equal(t, want, states, "%d blocks", blocks)
-	}
-}
-
 // Digests are those of each message, in groups of every number, and nothing is written behind the last.
 func TestSumsSHANI(t *testing.T) {
-	if !machine().sha {
-		t.Skip("this machine does not have the SHA extensions")
-	}
+	skipWithout(t, SHANI)
 	r := rand.New(rand.NewPCG(25, 26))
 	for n := 0; n <= 5*shaniStreams; n += shaniStreams {
 		headers, pairs, dst := make([][HeaderSize]byte, n+1), make([][PairSize]byte, n+1), make([][32]byte, n+1)
