@@ -1,0 +1,13 @@
+package share
+
+import "errors"
+
+// Errors of submissions that cannot be judged, because something about the session is not known. They are not verdicts.
+var (
+	ErrNoJob        = errors.New("the job was not seen: what came before is not known here")
+	ErrNoExtranonce = errors.New("extranonce1 was not seen before the job: the coinbase can't be rebuilt")
+	ErrNoDifficulty = errors.New("no difficulty was seen before the job: nobody knows what the share had to reach")
+)
+
+// ErrJobsFull says that a validator holds as many jobs as it may.
+var ErrJobsFull = errors.New("the sessions hold as many bytes of jobs as is allowed: close sessions, or raise Options.MaxJobBytes")

@@ -1,0 +1,51 @@
+package share
+
+import (
+	"fmt"
+
+	"github.com/touchstone-btc/touchstone/hash"
+	"github.com/touchstone-btc/touchstone/work"
+)
+
+// maxBranch is the most hashes of a merkle branch: a block can't have 2^32 transactions.
+const maxBranch = 32
+
+// Job is a job made ready for judging: what all its shares have in common is hashed once. Nothing in it changes, so it is
+// safe to share among sessions and validators. Make one for all sessions that get the job.
+type Job struct {
+	work *work.Job
+	// The coinbase of each share is prefix, tail, extranonce1, extranonce2 and the job's suffix.
+	prefix hash.Prefix
+	tail   []byte
+	// cost is about how many bytes the job takes.
+	cost int64
+}
+
+// NewJob makes j ready. It keeps j, which must not change any more. The sizes of its extranonces count where they are given:
+// a session whose extranonces are of other sizes refuses the job. It errs if j can be no job.
+func NewJob(j *work.Job) (*Job, error) {
+	if len(j.Branch) > maxBranch {
+		return nil, fmt.Errorf("job %.40q has %d hashes in its merkle branch: want at most %d", j.ID, len(j.Branch), maxBranch)
+	}
+	p := hash.NewPrefix(j.CoinbasePrefix)
+	return &Job{
+		work: j, prefix: p, tail: j.CoinbasePrefix[p.Size():],
+		cost: int64(len(j.CoinbasePrefix) + len(j.CoinbaseSuffix) + 32*len(j.Branch) + 512),
+	}, nil
+}
+
+// Work returns the job as it was given to NewJob. It must not be changed.
+func (j *Job) Work() *work.Job { return j.work }
+
+// coinbaseSize is how long a coinbase is with extranonces of so many bytes together.
+func (j *Job) coinbaseSize(extranonce int) int {
+	return len(j.work.CoinbasePrefix) + extranonce + len(j.work.CoinbaseSuffix)
+}
+
+// appendCoinbase appends the coinbase from its tail on.
+func (j *Job) appendCoinbase(dst, extranonce1, extranonce2 []byte) []byte {
+	dst = append(dst, j.tail...)
+	dst = append(dst, extranonce1...)
+	dst = append(dst, extranonce2...)
+	return append(dst, j.work.CoinbaseSuffix...)
+}

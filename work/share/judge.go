@@ -1,0 +1,449 @@
+package share
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"time"
+
+	"github.com/touchstone-btc/touchstone/work"
+)
+
+// A submission is judged in three steps, so that many can be hashed at once: prepare takes from the session what holds at the
+// moment of submission, then the header is hashed, and decide tries the rules.
+
+// pending is a submission between prepare and decide. It refers to nothing of the submission itself.
+type pending struct {
+	policy *Policy
+	rules  []Rule
+	budget *budget
+
+	job    *Job  // nil if it is not known
+	tip    *tip  // whose duplicates it is held against; nil if none is known
+	err    error // that the job is not known leaves it open what to say, unless an earlier rule refuses
+	extras       // what rules look at beside the header
+
+	// Those of the coinbase, where the job has one. They stand in the arena, or in the session's own memory.
+	extranonce1, extranonce2 []byte
+	key                      [16]byte
+	keyed                    bool     // the key does not come from the header's hash
+	scope                    [16]byte // among whose submissions, zero for the whole pool
+
+	buildable bool // the header is to be built: v.Header holds all of it but the merkle root
+	v         Verdict
+}
+
+// extras is what rules look at beside the header.
+type extras struct {
+	malformed     string
+	faults        Faults
+	unsubscribed  bool
+	unauthorized  bool
+	worker        bool // is not the one authorized last
+	forgotten     bool
+	hasExtranonce bool
+	stale         bool
+	version       reason
+	versionGot    int64
+	versionWant   int64
+	size          int   // of extranonce2, as it should be
+	sizeGot       int   // -1 if it is not known
+	now           int64 // seconds since 1970
+	hasNow        bool
+	age           time.Duration // of the job
+	first, second offer         // first must be reached, or second if that is known
+	earlier       bool          // second is looked at with the tolerance for a difficulty before
+}
+
+// prepare fills p with all that the verdict on sub depends on, but for the hash and the duplicates. Bytes of sub that are needed
+// later are appended to arena.
+func (s *Session) prepare(p *pending, sub *Submission, arena *[]byte) {
+	v := s.validator
+	*p = pending{policy: &v.policy, rules: v.rules, budget: &v.budget}
+	p.malformed = sub.Malformed
+	p.hasNow = !sub.Received.IsZero()
+	if p.hasNow {
+		p.now = sub.Received.Unix()
+	}
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.unsubscribed = !s.subscribed && !s.assumed
+	p.unauthorized = len(s.workers) == 0 && !s.assumed
+	p.worker = sub.Worker != s.worker && !s.assumed
+	is := s.find(p, sub)
+	if is == nil && s.missed && !p.forgotten {
+		p.err = ErrNoJob
+	}
+	var f fields
+	if is != nil {
+		f = p.policy.read(sub, is.extranonce2Size, arena)
+		s.fill(p, is, sub, &f, arena)
+	}
+	if p.tip == nil && s.newest != nil {
+		p.tip = s.newest.tip
+	}
+	if k := p.policy; k.Key != HeaderHash || k.Scope != WholePool {
+		s.narrow(p, is)
+		p.makeKey(sub, &f)
+	}
+}
+
+// find returns the job that sub names, nil if the policy does not know it.
+func (s *Session) find(p *pending, sub *Submission) *issued {
+	is := s.jobs[sub.JobID]
+	if is == nil || sub.Malformed != "" {
+		return nil
+	}
+	k := p.policy
+	age := time.Duration(0)
+	if p.hasNow && !is.sent.IsZero() {
+		age = sub.Received.Sub(is.sent)
+	}
+	if is.tip.forgotten(sub.Received) || k.JobAge > 0 && age > k.JobAge ||
+		k.JobCount > 0 && s.sent-is.serial >= uint64(k.JobCount) || k.JobsOfTip && is.tip != s.newest {
+		p.forgotten = true
+		return nil
+	}
+	p.age = age
+	return is
+}
+
+// fill takes what comes from the job.
+func (s *Session) fill(p *pending, is *issued, sub *Submission, f *fields, arena *[]byte) {
+	j := is.job.work
+	p.job, p.tip = is.job, is.tip.tip
+	p.stale = is.tip != s.newest
+	p.size, p.sizeGot = is.extranonce2Size, len(f.extranonce2)
+	if sub.Faults&FaultExtranonce2 != 0 {
+		p.sizeGot = -1
+	}
+	p.hasExtranonce = is.hasExtranonce
+	p.extranonce1 = is.extranonce1
+	if sub.Extranonce1 != nil {
+		p.extranonce1, p.hasExtranonce = keepIn(arena, sub.Extranonce1), true
+	}
+	p.extranonce2 = keepIn(arena, f.extranonce2)
+	s.choose(p, is)
+
+	var version uint32
+	version, p.version, p.versionGot, p.versionWant = p.policy.version(j.Version, s.mask, f)
+	p.faults = f.faults
+	if p.faults != 0 || !p.hasExtranonce {
+		return
+	}
+	p.buildable = true
+	h := work.Header{Version: version, PrevBlock: j.PrevBlock, MerkleRoot: j.MerkleRoot, Time: f.time, Bits: j.Bits, Nonce: f.nonce}
+	h.Put(&p.v.Header)
+}
+
+// keepIn appends b to the arena and returns it there.
+func keepIn(arena *[]byte, b []byte) []byte {
+	start := len(*arena)
+	*arena = append(*arena, b...)
+	return (*arena)[start:len(*arena):len(*arena)]
+}
+
+// choose picks the difficulty to be reached.
+func (s *Session) choose(p *pending, is *issued) {
+	p.first = is.offer
+	switch p.policy.Difficulty {
+	case Current:
+		p.first = s.offer
+	case ByChange:
+		p.first = s.offer
+		if is.changes < s.changes && s.previous.known {
+			p.first = s.previous
+		}
+	case CurrentOrPrevious:
+		p.first, p.second = s.offer, s.previous
+	}
+}
+
+// narrow notes among which submissions duplicates are looked for.
+func (s *Session) narrow(p *pending, is *issued) {
+	if p.policy.Scope == WholePool {
+		return
+	}
+	binary.BigEndian.PutUint64(p.scope[:], s.serial)
+	switch {
+	case p.policy.Scope == OneJob && is != nil:
+		binary.BigEndian.PutUint64(p.scope[8:], is.serial)
+	case p.policy.Scope == UntilClean:
+		binary.BigEndian.PutUint64(p.scope[8:], s.cleans)
+	}
+}
+
+// makeKey makes the key of policies that don't go by the header's hash: a hash of what they go by.
+func (p *pending) makeKey(sub *Submission, f *fields) {
+	b := append(make([]byte, 0, 256), p.scope[:]...)
+	switch p.policy.Key {
+	case Numbers:
+		if !p.buildable {
+			return
+		}
+		b = append(b, p.v.Header[:]...) // version, ntime and nonce; the extranonces stand for the merkle root
+		b = append(b, byte(len(p.extranonce1)))
+		b = append(b, p.extranonce1...)
+		b = append(b, p.extranonce2...)
+	case TextAll:
+		t := sub.text()
+		b = append(b, t.VersionBits+t.Nonce+t.Extranonce2+t.Time+t.JobID...)
+	case TextWithoutBits:
+		t := sub.text()
+		b = append(b, p.extranonce1...)
+		b = append(b, t.Extranonce2+t.Time+t.Nonce...)
+	default:
+		return
+	}
+	sum := sha256.Sum256(b)
+	p.key, p.keyed = [16]byte(sum[:]), true
+}
+
+// decide tries the rules on a submission whose header is hashed, and completes its verdict. The error says that nothing could be
+// decided; then a block is reported all the same.
+func (p *pending) decide() error {
+	v := &p.v
+	if v.Built {
+		target := p.job.work.Target
+		v.Block = target.MetBy(&v.Hash)
+	}
+	v.Target = p.first.target
+	sent := false
+	for i := range p.rules {
+		if p.rules[i].Check == CheckBlock {
+			sent = true
+			continue
+		}
+		why, err := p.try(p.rules[i].Check)
+		if err != nil {
+			v.Word, v.BlockLost = NotJudged, v.Block && !sent
+			return err
+		}
+		if why != reasonNone {
+			v.Word, v.reason, v.Said = why.word(), why, p.rules[i].Says
+			v.BlockLost = v.Block && !sent
+			return nil
+		}
+	}
+	v.BlockLost = v.Block && !sent
+	switch {
+	case !v.Built: // a policy that has no rule for what is missing
+		why, err := p.unbuilt()
+		v.Word, v.reason = why.word(), why
+		return err
+	case v.Block:
+		v.Word = Block
+	default:
+		v.Word = Accepted
+	}
+	return nil
+}
+
+// unbuilt is why no header could be built.
+func (p *pending) unbuilt() (reason, error) {
+	switch {
+	case p.malformed != "":
+		p.v.shape = p.malformed
+		return reasonShape, nil
+	case p.job == nil:
+		return p.noJob()
+	case !p.hasExtranonce:
+		return reasonNone, ErrNoExtranonce
+	case p.faults&FaultExtranonce2 != 0:
+		return p.badExtranonce2(), nil
+	case p.faults&FaultVersionBits != 0:
+		return reasonBitsText, nil
+	case p.faults&FaultTime != 0:
+		return reasonTimeText, nil
+	}
+	return reasonNonceText, nil
+}
+
+// try is one rule. It returns reasonNone if that has nothing against the share.
+func (p *pending) try(c Check) (reason, error) {
+	switch c {
+	case CheckExtranonce2, CheckVersion, CheckTime, CheckNonce, CheckStale, CheckAge:
+		if p.job == nil || !p.hasExtranonce {
+			return p.unbuilt()
+		}
+	case CheckTimeFrom, CheckTimeTo, CheckZeros, CheckDifficulty:
+		if !p.v.Built {
+			return p.unbuilt()
+		}
+	}
+	v := &p.v
+	switch c {
+	case CheckShape:
+		if p.malformed != "" {
+			v.shape = p.malformed
+			return reasonShape, nil
+		}
+	case CheckSubscribed:
+		if p.unsubscribed {
+			return reasonUnsubscribed, nil
+		}
+	case CheckAuthorized:
+		if p.unauthorized {
+			return reasonUnauthorized, nil
+		}
+	case CheckWorker:
+		if p.worker {
+			return reasonWorker, nil
+		}
+	case CheckJob:
+		if p.job == nil {
+			return p.noJob()
+		}
+	case CheckExtranonce2:
+		if p.faults&FaultExtranonce2 != 0 {
+			return p.badExtranonce2(), nil
+		}
+	case CheckVersion:
+		v.got, v.want = p.versionGot, p.versionWant
+		return p.version, nil
+	case CheckTime:
+		if p.faults&FaultTime != 0 {
+			return reasonTimeText, nil
+		}
+	case CheckNonce:
+		if p.faults&FaultNonce != 0 {
+			return reasonNonceText, nil
+		}
+	case CheckStale:
+		if p.stale {
+			return reasonStale, nil
+		}
+	case CheckAge:
+		if p.policy.ShareAge > 0 && p.age > p.policy.ShareAge {
+			v.got, v.want = int64(p.age/time.Second), int64(p.policy.ShareAge/time.Second)
+			return reasonAge, nil
+		}
+	case CheckTimeFrom, CheckTimeTo:
+		return p.tryTime(c), nil
+	case CheckZeros:
+		if binary.LittleEndian.Uint32(v.Hash[28:]) != 0 {
+			return reasonZeros, nil
+		}
+	case CheckDifficulty:
+		return p.tryDifficulty()
+	case CheckDuplicate:
+		return p.tryDuplicate()
+	}
+	return reasonNone, nil
+}
+
+// noJob is what is to be said where the job is not known.
+func (p *pending) noJob() (reason, error) {
+	switch {
+	case p.err != nil:
+		return reasonNone, p.err
+	case p.forgotten:
+		return reasonForgotten, nil
+	}
+	return reasonNoSuchJob, nil
+}
+
+func (p *pending) badExtranonce2() reason {
+	if p.sizeGot >= 0 {
+		p.v.got, p.v.want = int64(p.sizeGot), int64(p.size)
+		return reasonExtranonce2Size
+	}
+	return reasonExtranonce2Text
+}
+
+// tryTime holds ntime against its limits.
+func (p *pending) tryTime(c Check) reason {
+	v, j := &p.v, p.job.work
+	ntime := int64(binary.LittleEndian.Uint32(v.Header[68:]))
+	if c == CheckTimeFrom {
+		from := int64(j.Time)
+		if p.policy.TimeFrom == FromMinTime && j.MinTime != 0 {
+			from = int64(j.MinTime)
+		}
+		if ntime < from {
+			v.got, v.want = ntime, from
+			return reasonTimeFrom
+		}
+		return reasonNone
+	}
+	to := int64(j.Time)
+	if p.policy.TimeTo == AfterClock {
+		if !p.hasNow {
+			return reasonNone
+		}
+		to = p.now
+	}
+	ahead := int64(work.MaxFutureTime)
+	if p.policy.TimeAhead != 0 {
+		ahead = int64(p.policy.TimeAhead / time.Second)
+	}
+	if to += ahead; ntime > to {
+		v.got, v.want = ntime, to
+		return reasonTimeTo
+	}
+	return reasonNone
+}
+
+// tryDifficulty holds the hash against the share target.
+func (p *pending) tryDifficulty() (reason, error) {
+	v := &p.v
+	switch {
+	case p.policy.BlocksPass && v.Block:
+	case !p.first.known:
+		return reasonNone, ErrNoDifficulty
+	case p.first.eased.MetBy(&v.Hash):
+	case p.second.known && p.second.easedPrevious.MetBy(&v.Hash):
+		v.Target = p.second.target
+	default:
+		return reasonDifficulty, nil
+	}
+	return reasonNone, nil
+}
+
+// tryDuplicate remembers the share, unless it is there already.
+func (p *pending) tryDuplicate() (reason, error) {
+	if p.tip == nil {
+		return reasonNone, nil // no job was ever sent: a later rule refuses
+	}
+	if !p.keyed {
+		if !p.v.Built {
+			return reasonNone, nil // the same
+		}
+		p.key = [16]byte(p.v.Hash[:16]) // the other end begins with zeros
+		for i := range p.scope {
+			p.key[i] ^= p.scope[i] // a hash is random, so it stays one in each scope
+		}
+	}
+	added, err := p.tip.seen.insert(&p.key, p.budget)
+	if err == nil && !added {
+		return reasonDuplicate, nil
+	}
+	return reasonNone, err
+}
+
+// word is what a reason is reported as.
+func (r reason) word() Word {
+	switch r {
+	case reasonShape:
+		return Malformed
+	case reasonUnsubscribed, reasonUnauthorized, reasonWorker:
+		return Unauthorized
+	case reasonNoSuchJob, reasonForgotten:
+		return UnknownJob
+	case reasonExtranonce2Text, reasonExtranonce2Size:
+		return BadExtranonce2
+	case reasonBitsText, reasonBitsMissing, reasonBitsUnwanted, reasonBitsOutside:
+		return BadVersion
+	case reasonTimeText, reasonTimeFrom, reasonTimeTo:
+		return BadNTime
+	case reasonNonceText:
+		return BadNonce
+	case reasonStale, reasonAge:
+		return Stale
+	case reasonZeros, reasonDifficulty:
+		return LowDifficulty
+	case reasonDuplicate:
+		return Duplicate
+	}
+	return NotJudged
+}

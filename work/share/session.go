@@ -1,0 +1,290 @@
+package share
+
+import (
+	"bytes"
+	"fmt"
+	"math/big"
+	"sync"
+	"time"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+
+	"github.com/touchstone-btc/touchstone/work"
+)
+
+// Forgotten is how long the jobs of a previous block, and the duplicates found with them, are remembered after a job with
+// another previous block was sent.
+const Forgotten = 10 * time.Minute
+
+// maxWorkers is how many names a session keeps that were authorized.
+const maxWorkers = 256
+
+// Session is what one connection was told: its extranonces, mask, difficulties and jobs. It is safe for concurrent use; what it
+// is told holds for the submissions judged after that.
+type Session struct {
+	validator *Validator
+	serial    uint64
+
+	mu              sync.Mutex
+	subscribed      bool
+	workers         map[string]struct{} // authorized
+	worker          string              // authorized last
+	extranonce1     []byte              // never changed in place
+	extranonce2Size int
+	mask            mask
+	assumed         bool // it began before we came: what was not seen is assumed
+	missed          bool // jobs may have been sent that were not seen
+
+	offer, previous offer  // the difficulty in force, and the one before it
+	changes         uint64 // of the difficulty
+
+	jobs   map[string]*issued
+	tips   []*sessionTip // each previous block whose jobs are remembered
+	newest *sessionTip
+	sent   uint64 // jobs
+	cleans uint64 // of them with clean_jobs
+	cost   int64
+	closed bool
+}
+
+// offer is a difficulty and what it asks of a hash.
+type offer struct {
+	known bool
+	// target has to be met; eased and easedPrevious are that with the tolerances of the policy.
+	target, eased, easedPrevious work.Target
+}
+
+// issued is a job as it was sent to a session.
+type issued struct {
+	job             *Job
+	tip             *sessionTip
+	extranonce1     []byte
+	hasExtranonce   bool
+	extranonce2Size int
+	offer           offer
+	changes         uint64
+	serial          uint64
+	sent            time.Time
+}
+
+// sessionTip is a previous block, as a session saw it.
+type sessionTip struct {
+	tip      *tip
+	jobs     []*issued
+	replaced bool // by another, at the time since
+	since    time.Time
+}
+
+// SetExtranonce says that mining.subscribe was answered, or mining.set_extranonce sent: jobs sent from now on are of these. The
+// session keeps a copy.
+func (s *Session) SetExtranonce(extranonce1 []byte, extranonce2Size int) error {
+	if len(extranonce1) > MaxExtranonce || extranonce2Size < 0 || extranonce2Size > MaxExtranonce {
+		return fmt.Errorf("extranonce1 of %d and extranonce2 of %d bytes: want at most %d each", len(extranonce1), extranonce2Size, MaxExtranonce)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.subscribed = true
+	s.extranonce1, s.extranonce2Size = bytes.Clone(extranonce1), extranonce2Size
+	if s.extranonce1 == nil {
+		s.extranonce1 = []byte{}
+	}
+	return nil
+}
+
+// Authorize says that submissions of this worker, and with it of the whole connection, are welcome.
+func (s *Session) Authorize(worker string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.worker = worker
+	if len(s.workers) < maxWorkers {
+		s.workers[worker] = struct{}{}
+	}
+}
+
+// Withdraw takes back Authorize, as a refusal does.
+func (s *Session) Withdraw(worker string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.workers, worker)
+}
+
+// SetMask grants the version bits that may be rolled (BIP 310). It holds at once, for the jobs already sent too. A mask of 0 is
+// a mask: version bits must come, and be 0.
+func (s *Session) SetMask(bits uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mask.bits, s.mask.granted = bits, true
+}
+
+// SetTarget sets the difficulty of the jobs sent from now on, as the target that a hash must not exceed.
+func (s *Session) SetTarget(t work.Target) {
+	p := &s.validator.policy
+	o := offer{known: true, target: t, eased: ease(t, p.Tolerance), easedPrevious: ease(t, p.PreviousTolerance)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.offer.known && s.offer.target == t {
+		return
+	}
+	if s.offer.known {
+		s.previous = s.offer
+	}
+	s.offer = o
+	s.changes++
+}
+
+// ease returns the target of so many thousandths of t's difficulty; 0 stands for 1000.
+func ease(t work.Target, thousandths int) work.Target {
+	if thousandths == 0 || thousandths == 1000 {
+		return t
+	}
+	n := t.Big()
+	n.Mul(n, big.NewInt(1000))
+	n.Quo(n, big.NewInt(int64(thousandths)))
+	eased, err := work.TargetFromBig(n)
+	if err != nil { // beyond 2^256: every hash meets it
+		eased, _ = work.TargetFromBig(n.Sub(n.Lsh(big.NewInt(1), 256), big.NewInt(1)))
+	}
+	return eased
+}
+
+// AddJob says that the job was sent, at the time now, with the difficulty and extranonces in force. A job with an ID in use takes
+// its place. Jobs whose previous block is not the newest job's are stale from now on, and forgotten after [Forgotten]; should
+// it return before that, they count again. The zero time means that nobody knows the time.
+//
+// It errs, and the job is as if not sent, where the extranonces have not the sizes that the job was made for (the miner can't make
+// anything of it either), and with ErrJobsFull. The session then counts as one whose jobs were not all seen.
+func (s *Session) AddJob(j *Job, clean bool, now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fmt.Errorf("job %.40q came after the session was closed", j.work.ID)
+	}
+	if want := j.work.ExtranonceSize(); want != 0 && s.extranonce1 != nil && want != len(s.extranonce1)+s.extranonce2Size {
+		s.missed = true
+		return fmt.Errorf("job %.40q takes %d bytes of extranonce: this session's have %d and %d", j.work.ID, want, len(s.extranonce1), s.extranonce2Size)
+	}
+	s.forget(now)
+	if !s.validator.addCost(j.cost) {
+		s.missed = true
+		return ErrJobsFull
+	}
+	if s.newest == nil || s.newest.tip.prev != j.work.PrevBlock {
+		s.turn(j.work.PrevBlock, now)
+	}
+	s.sent++
+	if clean {
+		s.cleans++
+	}
+	is := &issued{
+		job: j, tip: s.newest, extranonce1: s.extranonce1, hasExtranonce: s.extranonce1 != nil, extranonce2Size: s.extranonce2Size,
+		offer: s.offer, changes: s.changes, serial: s.sent, sent: now,
+	}
+	if !j.work.HasCoinbase() {
+		is.extranonce1, is.hasExtranonce, is.extranonce2Size = nil, true, 0
+	}
+	if old := s.jobs[j.work.ID]; old != nil {
+		old.tip.remove(old)
+		s.pay(old.job.cost)
+	}
+	s.cost += j.cost
+	s.jobs[j.work.ID] = is
+	s.newest.jobs = append(s.newest.jobs, is)
+	return nil
+}
+
+// turn makes prev the newest previous block.
+func (s *Session) turn(prev chainhash.Hash, now time.Time) {
+	if s.newest != nil {
+		s.newest.replaced, s.newest.since = true, now
+	}
+	for _, t := range s.tips {
+		if t.tip.prev == prev {
+			t.replaced = false
+			s.newest = t
+			s.validator.touch(t.tip)
+			return
+		}
+	}
+	s.newest = &sessionTip{tip: s.validator.acquire(prev, now)}
+	s.tips = append(s.tips, s.newest)
+}
+
+// forget drops what is too old to be credited at the time now.
+func (s *Session) forget(now time.Time) {
+	kept := s.tips[:0]
+	for _, t := range s.tips {
+		if !t.forgotten(now) {
+			kept = append(kept, t)
+			continue
+		}
+		s.release(t, now)
+	}
+	clear(s.tips[len(kept):])
+	s.tips = kept
+}
+
+// release drops a tip and its jobs.
+func (s *Session) release(t *sessionTip, now time.Time) {
+	for _, is := range t.jobs {
+		delete(s.jobs, is.job.work.ID)
+		s.pay(is.job.cost)
+	}
+	s.validator.release(t.tip, now)
+}
+
+// pay gives back what a job cost.
+func (s *Session) pay(cost int64) {
+	s.cost -= cost
+	s.validator.addCost(-cost)
+}
+
+// forgotten says that none of the tip's jobs can be credited any more. A clock that jumps back makes it false again, unless
+// forget has run.
+func (t *sessionTip) forgotten(now time.Time) bool {
+	return t.replaced && !now.IsZero() && !t.since.IsZero() && now.Sub(t.since) >= Forgotten
+}
+
+// remove takes out a job whose ID was given to another.
+func (t *sessionTip) remove(is *issued) {
+	for i, other := range t.jobs {
+		if other == is {
+			t.jobs = append(t.jobs[:i], t.jobs[i+1:]...)
+			return
+		}
+	}
+}
+
+// Assume says that what came before is not known, as where a recording begins in the middle of a connection: the connection
+// counts as authorized, the mask 1fffffe0 (BIP 323) as granted until another is, and version bits need not come. Submissions
+// for jobs never seen are not judged.
+func (s *Session) Assume() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.assumed, s.missed, s.mask.optional = true, true, true
+	if !s.mask.granted {
+		s.mask.granted, s.mask.bits = true, work.MaskBIP323
+	}
+}
+
+// MissedJobs says that jobs may have been sent that AddJob was not told of: from now on, submissions for jobs never seen are not
+// judged, where they would be unknown-job.
+func (s *Session) MissedJobs() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.missed = true
+}
+
+// Close ends the session: its jobs are forgotten. The duplicates found with them are remembered as long as other sessions, or this
+// miner on a new connection, could submit them again.
+func (s *Session) Close(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	for _, t := range s.tips {
+		s.release(t, now)
+	}
+	s.tips, s.newest = nil, nil
+}
