@@ -254,9 +254,10 @@ func (t *sessionTip) remove(is *issued) {
 	}
 }
 
-// Assume says that what came before is not known, as where a recording begins in the middle of a connection: the connection
-// counts as authorized, the mask 1fffffe0 (BIP 323) as granted until another is, and version bits need not come. Submissions
-// for jobs never seen are not judged.
+// Assume says that what came before is not known, as where a recording begins in the middle of a connection or was interrupted: the
+// connection counts as authorized, the mask 1fffffe0 (BIP 323) as granted unless another is known, and version bits need not
+// come. Extranonce and difficulty are not known until they are set again: shares of jobs sent until then are not judged, nor
+// those of jobs never seen.
 func (s *Session) Assume() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -264,6 +265,9 @@ func (s *Session) Assume() {
 	if !s.mask.granted {
 		s.mask.granted, s.mask.bits = true, work.MaskBIP323
 	}
+	s.extranonce1 = nil
+	s.offer, s.previous = offer{}, offer{}
+	s.changes++
 }
 
 // MissedJobs says that jobs may have been sent that AddJob was not told of: from now on, submissions for jobs never seen are not
