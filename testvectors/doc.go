@@ -1,5 +1,6 @@
-// Package testvectors holds real Bitcoin blocks, headers, nonces, targets and
-// templates, and the same ones broken in exactly one way, as embedded text files.
+// Package testvectors holds real Bitcoin blocks, headers, nonces, targets,
+// templates and recorded shares, and the same ones broken in exactly one way, as
+// embedded text files.
 //
 // A vector is one file of `key: value` lines; README.md documents the format, so
 // that other projects can read the files without this package. Each vector names

@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-//go:embed block block-invalid headers nonce bits difficulty retarget template
+//go:embed block block-invalid headers nonce bits difficulty retarget template share
 var files embed.FS
 
 // vectors parses all vectors once; the map's key is the folder.
@@ -40,7 +40,7 @@ var vectors = sync.OnceValue(func() map[string][]Vector {
 func All() []Vector {
 	var all []Vector
 	for _, dir := range []string{
-		"bits", "block", "block-invalid", "difficulty", "headers", "nonce", "retarget", "template",
+		"bits", "block", "block-invalid", "difficulty", "headers", "nonce", "retarget", "share", "template",
 	} {
 		for _, v := range vectors()[dir] {
 			all = append(all, v.clone())

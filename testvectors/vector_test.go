@@ -111,6 +111,7 @@ func FuzzParse(f *testing.F) {
 			func(d *decoder) { decodeDifficulty(d) },
 			func(d *decoder) { decodeRetarget(d) },
 			func(d *decoder) { decodeTemplate(d) },
+			func(d *decoder) { decodeShare(d) },
 		} {
 			d := &decoder{v: v, used: make(map[string]bool)}
 			decode(d)
