@@ -1,0 +1,340 @@
+package stratum
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/touchstone-btc/touchstone/work/share"
+)
+
+// From is who sent a message.
+type From uint8
+
+// The senders.
+const (
+	FromPool       From = iota + 1
+	FromMiner           // the device
+	FromTelemetry       // the device, asked by another way
+	FromTouchstone      // an event of the recording itself
+)
+
+var senders = [...]string{FromPool: "pool", FromMiner: "miner", FromTelemetry: "telemetry", FromTouchstone: "touchstone"}
+
+// String returns the name that recordings use.
+func (f From) String() string {
+	if f != 0 && int(f) < len(senders) {
+		return senders[f]
+	}
+	return fmt.Sprintf("from(%d)", uint8(f))
+}
+
+// Handler is told what an Onlooker sees. Its methods are called from Observe, one at a time.
+type Handler interface {
+	// Submitted is called at each mining.submit, before anything later changes the sessions: the time to judge it. s holds only
+	// during the call.
+	Submitted(s *Submit)
+	// Replied is called when the pool answers the submission of that number.
+	Replied(number uint64, reply Reply)
+	// Forgotten is called for a submission whose reply will never be matched: the connection ended, the recording has a gap, or
+	// MaxOutstanding later requests wait.
+	Forgotten(number uint64)
+	// Assumed is called once, when something of the connection was not seen and is assumed from now on: see
+	// [share.Session.Assume].
+	Assumed(why string)
+}
+
+// ErrClosed says that a message came after the connection was closed.
+var ErrClosed = errors.New("the connection was closed before")
+
+// Onlooker follows one connection by the messages on it and keeps sessions in step with it: what the pool granted, which jobs
+// and difficulties it sent. It is for one goroutine.
+//
+// mining.authorize counts from the request on and is withdrawn if refused; what subscribe and configure grant counts when the
+// answer is seen; version masks hold at once, difficulties and extranonces from the next job on. A connection that did not begin
+// with an open event or a mining.subscribe is one whose beginning was not seen: see [share.Session.Assume]. What the pool sent and
+// could not be read may have been a job: from then on, submissions for jobs not seen are not judged.
+type Onlooker struct {
+	sessions []*share.Session
+	message  Message
+	submit   Submit
+	requests requests
+
+	opened  bool // the beginning was seen
+	assumed bool
+	closed  bool
+
+	submits    uint64
+	unmatched  uint64
+	extranonce Extranonce
+}
+
+// NewOnlooker returns an onlooker of a connection that keeps these sessions in step, one for each policy to judge by.
+func NewOnlooker(sessions ...*share.Session) *Onlooker { return &Onlooker{sessions: sessions} }
+
+// Sessions returns the sessions given to NewOnlooker.
+func (o *Onlooker) Sessions() []*share.Session { return o.sessions }
+
+// Submits returns how many submissions were seen.
+func (o *Onlooker) Submits() uint64 { return o.submits }
+
+// Unmatched returns how many replies came to requests that were not seen, or are forgotten.
+func (o *Onlooker) Unmatched() uint64 { return o.unmatched }
+
+// Outstanding returns how many requests wait for their replies.
+func (o *Onlooker) Outstanding() int { return o.requests.count }
+
+// Assumed reports whether something about the connection is assumed.
+func (o *Onlooker) Assumed() bool { return o.assumed }
+
+// Observe takes in one message, seen at the time now (zero if nobody knows). Bytes that are no message may be given too. line is
+// not kept. An error says what could not be read and why; the onlooker goes on after it.
+func (o *Onlooker) Observe(from From, line []byte, now time.Time, h Handler) error {
+	switch from {
+	case FromTelemetry:
+		return nil
+	case FromTouchstone:
+		return o.event(line, now, h)
+	case FromMiner, FromPool:
+	default:
+		return fmt.Errorf("%s: want a message of pool or miner", from)
+	}
+	if o.closed {
+		return ErrClosed
+	}
+	if err := Decode(line, &o.message); err != nil {
+		if from == FromPool {
+			o.assume("a message of the pool could not be read", h)
+		}
+		return fmt.Errorf("%s: %w", from, err)
+	}
+	if from == FromMiner {
+		return o.asked(now, h)
+	}
+	if o.message.Method == "" {
+		return o.replied(h)
+	}
+	return o.told(now, h)
+}
+
+// event takes in what the recording says of itself.
+func (o *Onlooker) event(line []byte, now time.Time, h Handler) error {
+	v := Value(line)
+	if len(line) > MaxLine || !jsontext.Value(line).IsValid() || v.Kind() != Object {
+		return fmt.Errorf("event %s: want an object", v)
+	}
+	name := v.member("event")
+	var scratch []byte
+	switch text, _ := name.text(&scratch); string(text) {
+	case "open":
+		if o.closed {
+			return ErrClosed
+		}
+		o.opened = true
+	case "gap":
+		o.Gap("the recording was interrupted", h)
+	case "close":
+		o.Close(now, h)
+	default:
+		return fmt.Errorf("event %s: want open, close or gap", name)
+	}
+	return nil
+}
+
+// Gap says that messages were missed, for the reason why.
+func (o *Onlooker) Gap(why string, h Handler) {
+	o.assume(why, h)
+	o.requests.clear(o.forget(h))
+}
+
+// Close says that the connection has ended.
+func (o *Onlooker) Close(now time.Time, h Handler) {
+	if o.closed {
+		return
+	}
+	o.closed = true
+	o.requests.clear(o.forget(h))
+	for _, s := range o.sessions {
+		s.Close(now)
+	}
+}
+
+// forget returns what to do with a request that is not waited for any more.
+func (o *Onlooker) forget(h Handler) func(*request) {
+	return func(r *request) {
+		if r.method == MethodSubmit {
+			h.Forgotten(r.number)
+		}
+	}
+}
+
+// assume makes the sessions assume what was not seen.
+func (o *Onlooker) assume(why string, h Handler) {
+	for _, s := range o.sessions {
+		s.Assume()
+	}
+	if !o.assumed {
+		o.assumed = true
+		h.Assumed(why)
+	}
+}
+
+// begun makes sure that the beginning of the connection was seen, or assumes what happened in it.
+func (o *Onlooker) begun(h Handler) {
+	if !o.opened {
+		o.opened = true
+		o.assume("the recording begins in the middle of the connection", h)
+	}
+}
+
+// missed says that a job may have been sent that can't be judged.
+func (o *Onlooker) missed() {
+	for _, s := range o.sessions {
+		s.MissedJobs()
+	}
+}
+
+// asked takes in a message of the miner.
+func (o *Onlooker) asked(now time.Time, h Handler) error {
+	m := &o.message
+	if m.Method == "" {
+		return nil // an answer to the pool, as to client.get_version
+	}
+	var err error
+	var worker string
+	switch m.Method {
+	case MethodSubscribe:
+		o.opened = true
+	case MethodAuthorize:
+		if worker, err = m.Authorize(); err == nil {
+			for _, s := range o.sessions {
+				s.Authorize(worker)
+			}
+		}
+	case MethodSubmit:
+		o.begun(h)
+		o.submits++
+		m.Submit(&o.submit)
+		o.submit.Number, o.submit.Submission.Received = o.submits, now
+		h.Submitted(&o.submit)
+	}
+	switch {
+	case m.HasID():
+		r := o.requests.add(m.ID, m.Method, o.forget(h))
+		r.worker, r.number = worker, o.submits
+	case m.Method == MethodSubmit:
+		h.Forgotten(o.submits)
+	}
+	return err
+}
+
+// replied takes in an answer of the pool.
+func (o *Onlooker) replied(h Handler) error {
+	m := &o.message
+	var r *request
+	if m.HasID() {
+		r = o.requests.take(m.ID)
+	}
+	if r == nil {
+		o.unmatched++
+		return nil
+	}
+	switch r.method {
+	case MethodSubmit:
+		h.Replied(r.number, m.Reply())
+	case MethodAuthorize:
+		if m.Refused() {
+			for _, s := range o.sessions {
+				s.Withdraw(r.worker)
+			}
+		}
+	case MethodSubscribe:
+		if m.Refused() {
+			return nil
+		}
+		e, err := m.SubscribeResult()
+		if err == nil {
+			return o.setExtranonce(e)
+		}
+		o.assume("the answer to mining.subscribe could not be read", h)
+		return err
+	case MethodConfigure:
+		mask, granted, err := m.ConfigureResult()
+		if err != nil {
+			o.assume("the answer to mining.configure could not be read", h)
+			return err
+		}
+		if granted {
+			o.setMask(mask)
+		}
+	}
+	return nil
+}
+
+// told takes in what the pool sends unasked.
+func (o *Onlooker) told(now time.Time, h Handler) error {
+	m := &o.message
+	switch m.Method {
+	case MethodNotify:
+		o.begun(h)
+		return o.notify(now)
+	case MethodSetDifficulty:
+		o.begun(h)
+		target, err := m.SetDifficulty()
+		if err != nil {
+			return err
+		}
+		for _, s := range o.sessions {
+			s.SetTarget(target)
+		}
+	case MethodSetExtranonce:
+		o.begun(h)
+		e, err := m.SetExtranonce()
+		if err != nil {
+			return err
+		}
+		return o.setExtranonce(e)
+	case MethodSetVersionMask:
+		o.begun(h)
+		mask, err := m.SetVersionMask()
+		if err != nil {
+			return err
+		}
+		o.setMask(mask)
+	}
+	return nil
+}
+
+// notify hands a job to the sessions.
+func (o *Onlooker) notify(now time.Time) error {
+	job, clean, err := o.message.Notify(len(o.extranonce.Extranonce1), o.extranonce.Extranonce2Size)
+	if err != nil {
+		o.missed()
+		return err
+	}
+	prepared, err := share.NewJob(job)
+	if err != nil {
+		o.missed()
+		return err
+	}
+	for _, s := range o.sessions {
+		err = errors.Join(err, s.AddJob(prepared, clean, now))
+	}
+	return err
+}
+
+func (o *Onlooker) setExtranonce(e Extranonce) (err error) {
+	o.extranonce = e
+	for _, s := range o.sessions {
+		err = errors.Join(err, s.SetExtranonce(e.Extranonce1, e.Extranonce2Size))
+	}
+	return err
+}
+
+func (o *Onlooker) setMask(mask uint32) {
+	for _, s := range o.sessions {
+		s.SetMask(mask)
+	}
+}

@@ -1,0 +1,249 @@
+package stratum
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// MaxTranscriptLine is the most bytes that a line of a transcript may have: replies of telemetry can be long.
+const MaxTranscriptLine = 1 << 20
+
+// maxSession is the most bytes that the name of a session may have.
+const maxSession = 256
+
+// Line is one line of a transcript. It holds until the next call of Next.
+type Line struct {
+	// Number counts the lines from 1, those that could not be read and empty ones too.
+	Number int64
+	// Time is when the message was seen.
+	Time time.Time
+	// Session names the connection.
+	Session []byte
+	// From is who sent the message.
+	From From
+	// Message is the message as it crossed the wire, valid JSON; nil if there were other bytes, which Raw then holds.
+	Message, Raw []byte
+}
+
+// Bytes returns what crossed the wire, for [Onlooker.Observe].
+func (l *Line) Bytes() []byte {
+	if l.Message != nil {
+		return l.Message
+	}
+	return l.Raw
+}
+
+// LineError says that a line of a transcript could not be read.
+type LineError struct {
+	// Line counts from 1.
+	Line int64
+	// Err says why.
+	Err error
+}
+
+// Error returns the reason after the line's number.
+func (e *LineError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+// Unwrap returns Err.
+func (e *LineError) Unwrap() error { return e.Err }
+
+// Transcript reads a recording of connections, one JSON object per line:
+//
+//	{"time":"2026-11-20T14:40:00.123456Z","session":"a1","from":"miner","message":{…}}
+//
+// from is "pool", "miner", "telemetry" or "touchstone"; raw holds as base64 what was not JSON, instead of message. Other members
+// are ignored. A byte order mark at the beginning, CRLF and empty lines are tolerated.
+//
+// It takes MaxTranscriptLine bytes of memory, however long the recording is, and does not allocate for lines that can be read. It
+// is for one goroutine.
+type Transcript struct {
+	in      *bufio.Reader
+	line    Line
+	decoder jsontext.Decoder
+	input   bytes.Buffer
+	scratch []byte
+	raw     []byte
+	err     error
+}
+
+// NewTranscript returns a reader of the recording r. It reads no further ahead than r gives at once, so that r can be a pipe that
+// lives.
+func NewTranscript(r io.Reader) *Transcript {
+	return &Transcript{in: bufio.NewReaderSize(r, MaxTranscriptLine)}
+}
+
+// Next returns the next line, valid until the next call. A *LineError says that a line could not be read: call again for the one
+// after it. io.EOF is the end, and any other error that of r; both are final.
+func (t *Transcript) Next() (*Line, error) {
+	for t.err == nil {
+		text, tooLong, err := t.readLine()
+		if err != nil {
+			t.err = err
+		}
+		if tooLong {
+			return nil, t.fault(fmt.Errorf("more than %d bytes", MaxTranscriptLine))
+		}
+		if err != nil && err != io.EOF {
+			return nil, fmt.Errorf("line %d: %w", t.line.Number, err)
+		}
+		if t.line.Number == 1 {
+			text = bytes.TrimPrefix(text, []byte("\ufeff"))
+		}
+		if text = bytes.TrimRight(text, "\r\n"); len(text) == 0 {
+			continue
+		}
+		if err := t.parse(text); err != nil {
+			if t.err == io.EOF && errors.Is(err, errCut) {
+				err = errors.New("the recording ends in the middle of this line")
+			}
+			return nil, t.fault(err)
+		}
+		return &t.line, nil
+	}
+	return nil, t.err
+}
+
+// fault makes err one of the line read last.
+func (t *Transcript) fault(err error) error { return &LineError{t.line.Number, err} }
+
+// readLine reads a line with its end, or skips one that is too long.
+func (t *Transcript) readLine() (text []byte, tooLong bool, err error) {
+	text, err = t.in.ReadSlice('\n')
+	if len(text) > 0 || err == nil {
+		t.line.Number++
+	}
+	for err == bufio.ErrBufferFull {
+		tooLong = true
+		_, err = t.in.ReadSlice('\n')
+	}
+	return text, tooLong, err
+}
+
+// parse reads a line that is not empty.
+func (t *Transcript) parse(text []byte) error {
+	number := t.line.Number
+	t.line = Line{Number: number}
+	t.scratch = t.scratch[:0]
+	t.input = *bytes.NewBuffer(text)
+	t.decoder.Reset(&t.input)
+	d := &t.decoder
+	switch token, err := d.ReadToken(); {
+	case err != nil:
+		return syntax(err)
+	case token.Kind() != jsontext.KindBeginObject:
+		return fmt.Errorf("%s: want an object", Kind(token.Kind()))
+	}
+	for d.PeekKind() == jsontext.KindString {
+		name, err := t.readValue(text)
+		if err != nil {
+			return err
+		}
+		v, err := t.readValue(text)
+		if err != nil {
+			return err
+		}
+		if err := t.member(name, v); err != nil {
+			return err
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return syntax(err)
+	}
+	switch _, err := d.ReadToken(); {
+	case err == nil:
+		return fmt.Errorf("byte %d: more after the object", d.InputOffset())
+	case err != io.EOF:
+		return syntax(err)
+	}
+	return t.line.complete()
+}
+
+// readValue reads a value of any type.
+func (t *Transcript) readValue(text []byte) (Value, error) {
+	raw, err := t.decoder.ReadValue()
+	if err != nil {
+		return nil, syntax(err)
+	}
+	end := int(t.decoder.InputOffset())
+	start := end - len(raw)
+	return Value(text[start:end:end]), nil
+}
+
+// member keeps the value of the member with that name.
+func (t *Transcript) member(quoted, v Value) error {
+	name, _ := quoted.text(&t.scratch)
+	switch string(name) {
+	case "time":
+		text, ok := v.text(&t.scratch)
+		if !ok || t.line.Time.UnmarshalText(text) != nil {
+			return fmt.Errorf("time: %s: want one such as \"2026-11-20T14:40:00.123456Z\" (RFC 3339)", v)
+		}
+	case "session":
+		text, ok := v.text(&t.scratch)
+		if !ok || len(text) == 0 || len(text) > maxSession {
+			return fmt.Errorf("session: %s: want a string of 1 to %d bytes", v, maxSession)
+		}
+		t.line.Session = text
+	case "from":
+		return t.sender(v)
+	case "message":
+		t.line.Message = v
+	case "raw":
+		return t.rawBytes(v)
+	}
+	return nil
+}
+
+// sender reads who sent a message.
+func (t *Transcript) sender(v Value) error {
+	text, _ := v.text(&t.scratch)
+	for from, name := range senders {
+		if name != "" && string(text) == name {
+			t.line.From = From(from)
+			return nil
+		}
+	}
+	return fmt.Errorf("from: %s: want \"pool\", \"miner\", \"telemetry\" or \"touchstone\"", v)
+}
+
+// rawBytes decodes what was not JSON.
+func (t *Transcript) rawBytes(v Value) error {
+	text, ok := v.text(&t.scratch)
+	if !ok {
+		return fmt.Errorf("raw: %s: want a string in base64", v)
+	}
+	raw, err := base64.StdEncoding.AppendDecode(t.raw[:0], text)
+	t.raw = raw
+	if err != nil {
+		return fmt.Errorf("raw: %s: want base64: %w", v, err)
+	}
+	if raw == nil {
+		raw = []byte{}
+	}
+	t.line.Raw = raw
+	return nil
+}
+
+// complete says what a line lacks.
+func (l *Line) complete() error {
+	switch {
+	case l.Time.IsZero():
+		return errors.New("time is missing")
+	case l.Session == nil:
+		return errors.New("session is missing")
+	case l.From == 0:
+		return errors.New("from is missing")
+	case l.Message == nil && l.Raw == nil:
+		return errors.New("message is missing, and raw too")
+	case l.Message != nil && l.Raw != nil:
+		return errors.New("message and raw: want one of them")
+	}
+	return nil
+}
