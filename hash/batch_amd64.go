@@ -2,10 +2,21 @@
 
 package hash
 
+import "unsafe"
+
+// shaniAlone is how many messages are hashed one by one as fast as side by side: with four streams it takes 233 ns for four
+// pairs or fewer, and the 60 ns of filling up; alone 105 ns for each, or 118 where one waits for the other (Zen 5).
+const shaniAlone = 2
+
 // lanesFor returns the kernel to hash n messages with, and its lanes.
 func lanesFor(k Kernel, n int) (Kernel, int) {
 	switch k {
+	case Generic:
+		return k, 1
 	case SHANI:
+		if n <= shaniAlone {
+			return k, 1
+		}
 		return k, shaniStreams
 	case AVX2:
 		return k, 8
@@ -15,6 +26,44 @@ func lanesFor(k Kernel, n int) (Kernel, int) {
 		}
 	}
 	return AVX512, 16
+}
+
+// sumHeadersAlone hashes headers one by one.
+func sumHeadersAlone(k Kernel, dst [][32]byte, src [][HeaderSize]byte) {
+	if k != SHANI {
+		sumHeadersGeneric(dst, src)
+		return
+	}
+	for i := range src {
+		sumHeaderSHANI(&dst[i], &src[i])
+	}
+}
+
+// sumPairsAlone hashes pairs one by one.
+func sumPairsAlone(k Kernel, dst [][32]byte, src [][PairSize]byte) {
+	if k != SHANI {
+		sumPairsGeneric(dst, src)
+		return
+	}
+	for i := range src {
+		sumPairSHANI(&dst[i], &src[i])
+	}
+}
+
+// sumSuffixesAlone hashes suffixes one by one.
+func sumSuffixesAlone(k Kernel, dst [][32]byte, prefix Prefix, src []byte, size int) {
+	if k != SHANI {
+		sumSuffixesGeneric(dst, prefix, src, size)
+		return
+	}
+	var end [maxEnd]byte
+	state, blocks := prefix.midstate(), size/64
+	endBlocks := padSuffix(&end, prefix.size, size) / 64
+	for i := range dst {
+		suffix := src[i*size:][:size]
+		copy(end[:], suffix[64*blocks:])
+		sumSuffixSHANI(&dst[i], &state, unsafe.SliceData(suffix), blocks, &end[0], endBlocks)
+	}
 }
 
 // sumHeaderGroups hashes whole groups, n headers in all.

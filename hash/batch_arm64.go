@@ -3,7 +3,23 @@
 package hash
 
 // lanesFor returns the kernel to hash n messages with, and its lanes.
-func lanesFor(k Kernel, n int) (Kernel, int) { return k, arm64Streams }
+func lanesFor(k Kernel, _ int) (Kernel, int) {
+	if k == Generic {
+		return k, 1
+	}
+	return k, arm64Streams
+}
+
+// sumHeadersAlone hashes headers one by one.
+func sumHeadersAlone(_ Kernel, dst [][32]byte, src [][HeaderSize]byte) { sumHeadersGeneric(dst, src) }
+
+// sumPairsAlone hashes pairs one by one.
+func sumPairsAlone(_ Kernel, dst [][32]byte, src [][PairSize]byte) { sumPairsGeneric(dst, src) }
+
+// sumSuffixesAlone hashes suffixes one by one.
+func sumSuffixesAlone(_ Kernel, dst [][32]byte, prefix Prefix, src []byte, size int) {
+	sumSuffixesGeneric(dst, prefix, src, size)
+}
 
 // sumHeaderGroups hashes whole groups, n headers in all.
 func sumHeaderGroups(_ Kernel, dst *[32]byte, src *[HeaderSize]byte, n int) {

@@ -8,7 +8,7 @@ import (
 )
 
 // A kernel in assembly hashes groups of messages, one in each lane. What is left at the end of a batch is filled up to a
-// group with anything.
+// group with anything, or hashed alone, message by message, where that is faster: lanesFor then says that there is one lane.
 
 // maxLanes is the most lanes of any kernel.
 const maxLanes = 32
@@ -22,9 +22,13 @@ const messagesPerCall = 1024
 const maxSuffix = 1 << 14
 
 // sumHeadersAssembly is SumHeaders for kernels in assembly. It works like sumHeadersGeneric.
-func sumHeadersAssembly(k Kernel, dst [][32]byte, src [][HeaderSize]byte) {
+func sumHeadersAssembly(c choice, dst [][32]byte, src [][HeaderSize]byte) {
 	for len(src) > 0 {
-		k, lanes := lanesFor(k, len(src))
+		k, lanes := lanesFor(c.of(len(src)), len(src))
+		if lanes == 1 {
+			sumHeadersAlone(k, dst, src)
+			return
+		}
 		if n := min(len(src), messagesPerCall) / lanes * lanes; n > 0 {
 			sumHeaderGroups(k, &dst[0], &src[0], n)
 			dst, src = dst[n:], src[n:]
@@ -40,9 +44,13 @@ func sumHeadersAssembly(k Kernel, dst [][32]byte, src [][HeaderSize]byte) {
 }
 
 // sumPairsAssembly is SumPairs for kernels in assembly. It works like sumPairsGeneric.
-func sumPairsAssembly(k Kernel, dst [][32]byte, src [][PairSize]byte) {
+func sumPairsAssembly(c choice, dst [][32]byte, src [][PairSize]byte) {
 	for len(src) > 0 {
-		k, lanes := lanesFor(k, len(src))
+		k, lanes := lanesFor(c.of(len(src)), len(src))
+		if lanes == 1 {
+			sumPairsAlone(k, dst, src)
+			return
+		}
 		if n := min(len(src), messagesPerCall) / lanes * lanes; n > 0 {
 			sumPairGroups(k, &dst[0], &src[0], n)
 			dst, src = dst[n:], src[n:]
@@ -58,11 +66,24 @@ func sumPairsAssembly(k Kernel, dst [][32]byte, src [][PairSize]byte) {
 }
 
 // sumSuffixesAssembly is SumSuffixes for kernels in assembly. It works like sumSuffixesGeneric.
-func sumSuffixesAssembly(k Kernel, dst [][32]byte, prefix Prefix, src []byte, size int) {
+func sumSuffixesAssembly(c choice, dst [][32]byte, prefix Prefix, src []byte, size int) {
 	if size > maxSuffix {
 		sumSuffixesGeneric(dst, prefix, src, size)
 		return
 	}
+	if c.many == ARM64 {
+		c.atMost = 0 // Generic hashes suffixes in plain Go, which is slower than a group of four that has only one
+	}
+	if k, lanes := lanesFor(c.of(len(dst)), len(dst)); lanes == 1 {
+		sumSuffixesAlone(k, dst, prefix, src, size)
+		return
+	}
+	sumSuffixesInGroups(c, dst, prefix, src, size)
+}
+
+// sumSuffixesInGroups is sumSuffixesAssembly where there is one group at least. It is a function of its own because a group
+// has kilobytes to be cleared.
+func sumSuffixesInGroups(c choice, dst [][32]byte, prefix Prefix, src []byte, size int) {
 	var g suffixGroup
 	g.state = prefix.midstate()
 	g.blocks = size / 64
@@ -72,7 +93,11 @@ func sumSuffixesAssembly(k Kernel, dst [][32]byte, prefix Prefix, src []byte, si
 		g.endings[i] = &g.ends[i][0]
 	}
 	for len(dst) > 0 {
-		k, lanes := lanesFor(k, len(dst))
+		k, lanes := lanesFor(c.of(len(dst)), len(dst))
+		if lanes == 1 {
+			sumSuffixesAlone(k, dst, prefix, src, size)
+			return
+		}
 		n := min(lanes, len(dst))
 		for i := range lanes {
 			suffix := src[min(i, n-1)*size:][:size] // lanes left over take the last message again

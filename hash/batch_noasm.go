@@ -4,8 +4,8 @@ package hash
 
 // There are no kernels in assembly here, so nothing below is reached.
 
-func sumHeadersAssembly(Kernel, [][32]byte, [][HeaderSize]byte) { panic("hash: no assembly here") }
+func sumHeadersAssembly(choice, [][32]byte, [][HeaderSize]byte) { panic("hash: no assembly here") }
 
-func sumPairsAssembly(Kernel, [][32]byte, [][PairSize]byte) { panic("hash: no assembly here") }
+func sumPairsAssembly(choice, [][32]byte, [][PairSize]byte) { panic("hash: no assembly here") }
 
-func sumSuffixesAssembly(Kernel, [][32]byte, Prefix, []byte, int) { panic("hash: no assembly here") }
+func sumSuffixesAssembly(choice, [][32]byte, Prefix, []byte, int) { panic("hash: no assembly here") }

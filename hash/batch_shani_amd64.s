@@ -3217,3 +3217,1390 @@ DATA shaniPairKW<>+244(SB)/4, $0x07237ea3
 DATA shaniPairKW<>+248(SB)/4, $0xa4954b68
 DATA shaniPairKW<>+252(SB)/4, $0x4c191d76
 GLOBL shaniPairKW<>(SB), RODATA|NOPTR, $256
+
+// func sumHeaderSHANI(dst *byte, src *byte)
+// Requires: SHA, SSE2, SSE4.1, SSSE3
+TEXT ·sumHeaderSHANI(SB), NOSPLIT, $0-16
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVOA shaniInitialABEF<>+0(SB), X1                   // stream 0: the initial [f e b a]
+	MOVOA shaniInitialCDGH<>+0(SB), X2                   // stream 0: the initial [h g d c]
+	MOVOA X1, X10                                        // state: before the block
+	MOVOA X2, X11                                        // state: before the block
+	MOVOU (SI), X13                                      // W0-3: bytes of the message
+	PSHUFB shaniFlip<>+0(SB), X13                        // W0-3: big-endian words
+	MOVOA X13, X3                                        // W0-3: W
+	MOVOA X3, X7                                         // W0-3: W
+	PADDD shaniK<>+0(SB), X7                             // W0-3: K + W
+	MOVOU 16(SI), X13                                    // W4-7: bytes of the message
+	PSHUFB shaniFlip<>+0(SB), X13                        // W4-7: big-endian words
+	MOVOA X13, X4                                        // W4-7: W
+	MOVOA X4, X8                                         // W4-7: W
+	PADDD shaniK<>+16(SB), X8                            // W4-7: K + W
+	MOVOU 32(SI), X13                                    // W8-11: bytes of the message
+	PSHUFB shaniFlip<>+0(SB), X13                        // W8-11: big-endian words
+	MOVOA X13, X5                                        // W8-11: W
+	MOVOA X5, X9                                         // W8-11: W
+	PADDD shaniK<>+32(SB), X9                            // W8-11: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 0 and 1
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 0 and 1
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 2 and 3
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 2 and 3
+	MOVOU 48(SI), X13                                    // W12-15: bytes of the message
+	PSHUFB shaniFlip<>+0(SB), X13                        // W12-15: big-endian words
+	MOVOA X13, X6                                        // W12-15: W
+	MOVOA X6, X7                                         // W12-15: W
+	PADDD shaniK<>+48(SB), X7                            // W12-15: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 4 and 5
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 4 and 5
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 6 and 7
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 6 and 7
+	SHA256MSG1 X4, X3                                    // W16-19: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W16-19: the row before
+	PALIGNR $0x04, X5, X14                               // W16-19: W[i-7]
+	PADDD X14, X3                                        // W16-19: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W16-19: + σ1(W[i-2])
+	MOVOA X3, X8                                         // W16-19: W
+	PADDD shaniK<>+64(SB), X8                            // W16-19: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 8 and 9
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 8 and 9
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 10 and 11
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 10 and 11
+	SHA256MSG1 X5, X4                                    // W20-23: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W20-23: the row before
+	PALIGNR $0x04, X6, X14                               // W20-23: W[i-7]
+	PADDD X14, X4                                        // W20-23: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W20-23: + σ1(W[i-2])
+	MOVOA X4, X9                                         // W20-23: W
+	PADDD shaniK<>+80(SB), X9                            // W20-23: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 12 and 13
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 12 and 13
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 14 and 15
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 14 and 15
+	SHA256MSG1 X6, X5                                    // W24-27: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W24-27: the row before
+	PALIGNR $0x04, X3, X14                               // W24-27: W[i-7]
+	PADDD X14, X5                                        // W24-27: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W24-27: + σ1(W[i-2])
+	MOVOA X5, X7                                         // W24-27: W
+	PADDD shaniK<>+96(SB), X7                            // W24-27: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 16 and 17
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 16 and 17
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 18 and 19
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 18 and 19
+	SHA256MSG1 X3, X6                                    // W28-31: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W28-31: the row before
+	PALIGNR $0x04, X4, X14                               // W28-31: W[i-7]
+	PADDD X14, X6                                        // W28-31: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W28-31: + σ1(W[i-2])
+	MOVOA X6, X8                                         // W28-31: W
+	PADDD shaniK<>+112(SB), X8                           // W28-31: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 20 and 21
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 20 and 21
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 22 and 23
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 22 and 23
+	SHA256MSG1 X4, X3                                    // W32-35: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W32-35: the row before
+	PALIGNR $0x04, X5, X14                               // W32-35: W[i-7]
+	PADDD X14, X3                                        // W32-35: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W32-35: + σ1(W[i-2])
+	MOVOA X3, X9                                         // W32-35: W
+	PADDD shaniK<>+128(SB), X9                           // W32-35: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 24 and 25
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 24 and 25
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 26 and 27
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 26 and 27
+	SHA256MSG1 X5, X4                                    // W36-39: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W36-39: the row before
+	PALIGNR $0x04, X6, X14                               // W36-39: W[i-7]
+	PADDD X14, X4                                        // W36-39: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W36-39: + σ1(W[i-2])
+	MOVOA X4, X7                                         // W36-39: W
+	PADDD shaniK<>+144(SB), X7                           // W36-39: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 28 and 29
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 28 and 29
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 30 and 31
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 30 and 31
+	SHA256MSG1 X6, X5                                    // W40-43: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W40-43: the row before
+	PALIGNR $0x04, X3, X14                               // W40-43: W[i-7]
+	PADDD X14, X5                                        // W40-43: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W40-43: + σ1(W[i-2])
+	MOVOA X5, X8                                         // W40-43: W
+	PADDD shaniK<>+160(SB), X8                           // W40-43: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 32 and 33
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 32 and 33
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 34 and 35
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 34 and 35
+	SHA256MSG1 X3, X6                                    // W44-47: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W44-47: the row before
+	PALIGNR $0x04, X4, X14                               // W44-47: W[i-7]
+	PADDD X14, X6                                        // W44-47: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W44-47: + σ1(W[i-2])
+	MOVOA X6, X9                                         // W44-47: W
+	PADDD shaniK<>+176(SB), X9                           // W44-47: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 36 and 37
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 36 and 37
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 38 and 39
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 38 and 39
+	SHA256MSG1 X4, X3                                    // W48-51: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W48-51: the row before
+	PALIGNR $0x04, X5, X14                               // W48-51: W[i-7]
+	PADDD X14, X3                                        // W48-51: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W48-51: + σ1(W[i-2])
+	MOVOA X3, X7                                         // W48-51: W
+	PADDD shaniK<>+192(SB), X7                           // W48-51: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 40 and 41
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 40 and 41
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 42 and 43
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 42 and 43
+	SHA256MSG1 X5, X4                                    // W52-55: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W52-55: the row before
+	PALIGNR $0x04, X6, X14                               // W52-55: W[i-7]
+	PADDD X14, X4                                        // W52-55: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W52-55: + σ1(W[i-2])
+	MOVOA X4, X8                                         // W52-55: W
+	PADDD shaniK<>+208(SB), X8                           // W52-55: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 44 and 45
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 44 and 45
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 46 and 47
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 46 and 47
+	SHA256MSG1 X6, X5                                    // W56-59: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W56-59: the row before
+	PALIGNR $0x04, X3, X14                               // W56-59: W[i-7]
+	PADDD X14, X5                                        // W56-59: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W56-59: + σ1(W[i-2])
+	MOVOA X5, X9                                         // W56-59: W
+	PADDD shaniK<>+224(SB), X9                           // W56-59: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 48 and 49
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 48 and 49
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 50 and 51
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 50 and 51
+	SHA256MSG1 X3, X6                                    // W60-63: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W60-63: the row before
+	PALIGNR $0x04, X4, X14                               // W60-63: W[i-7]
+	PADDD X14, X6                                        // W60-63: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W60-63: + σ1(W[i-2])
+	MOVOA X6, X7                                         // W60-63: W
+	PADDD shaniK<>+240(SB), X7                           // W60-63: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 52 and 53
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 52 and 53
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 54 and 55
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 54 and 55
+	MOVOA X9, X0                                         // block: K + W of rounds 56 and 57
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 56 and 57
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 58 and 59
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 58 and 59
+	MOVOA X7, X0                                         // block: K + W of rounds 60 and 61
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 60 and 61
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 62 and 63
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 62 and 63
+	PADDD X10, X1                                        // state: [f e b a]: + the state before the block
+	PADDD X11, X2                                        // state: [h g d c]: + the state before the block
+
+	// The second block: the last 16 bytes of the header and the padding.
+	ADDQ $0x40, SI
+	MOVOA X1, X10                                        // state: before the block
+	MOVOA X2, X11                                        // state: before the block
+	MOVOU (SI), X13                                      // W0-3: bytes of the message
+	PSHUFB shaniFlip<>+0(SB), X13                        // W0-3: big-endian words
+	MOVOA X13, X3                                        // W0-3: W
+	MOVOA X3, X7                                         // W0-3: W
+	PADDD shaniK<>+0(SB), X7                             // W0-3: K + W
+	MOVOA shaniOneBit<>+0(SB), X13                       // W4-7: padding
+	MOVOA X13, X4                                        // W4-7: W
+	MOVOA X4, X8                                         // W4-7: W
+	PADDD shaniK<>+16(SB), X8                            // W4-7: K + W
+	MOVOA shaniZero<>+0(SB), X13                         // W8-11: padding
+	MOVOA X13, X5                                        // W8-11: W
+	MOVOA X5, X9                                         // W8-11: W
+	PADDD shaniK<>+32(SB), X9                            // W8-11: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 0 and 1
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 0 and 1
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 2 and 3
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 2 and 3
+	MOVOA shaniHeaderBits<>+0(SB), X13                   // W12-15: padding
+	MOVOA X13, X6                                        // W12-15: W
+	MOVOA X6, X7                                         // W12-15: W
+	PADDD shaniK<>+48(SB), X7                            // W12-15: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 4 and 5
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 4 and 5
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 6 and 7
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 6 and 7
+	SHA256MSG1 X4, X3                                    // W16-19: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W16-19: the row before
+	PALIGNR $0x04, X5, X14                               // W16-19: W[i-7]
+	PADDD X14, X3                                        // W16-19: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W16-19: + σ1(W[i-2])
+	MOVOA X3, X8                                         // W16-19: W
+	PADDD shaniK<>+64(SB), X8                            // W16-19: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 8 and 9
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 8 and 9
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 10 and 11
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 10 and 11
+	SHA256MSG1 X5, X4                                    // W20-23: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W20-23: the row before
+	PALIGNR $0x04, X6, X14                               // W20-23: W[i-7]
+	PADDD X14, X4                                        // W20-23: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W20-23: + σ1(W[i-2])
+	MOVOA X4, X9                                         // W20-23: W
+	PADDD shaniK<>+80(SB), X9                            // W20-23: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 12 and 13
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 12 and 13
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 14 and 15
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 14 and 15
+	SHA256MSG1 X6, X5                                    // W24-27: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W24-27: the row before
+	PALIGNR $0x04, X3, X14                               // W24-27: W[i-7]
+	PADDD X14, X5                                        // W24-27: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W24-27: + σ1(W[i-2])
+	MOVOA X5, X7                                         // W24-27: W
+	PADDD shaniK<>+96(SB), X7                            // W24-27: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 16 and 17
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 16 and 17
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 18 and 19
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 18 and 19
+	SHA256MSG1 X3, X6                                    // W28-31: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W28-31: the row before
+	PALIGNR $0x04, X4, X14                               // W28-31: W[i-7]
+	PADDD X14, X6                                        // W28-31: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W28-31: + σ1(W[i-2])
+	MOVOA X6, X8                                         // W28-31: W
+	PADDD shaniK<>+112(SB), X8                           // W28-31: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 20 and 21
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 20 and 21
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 22 and 23
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 22 and 23
+	SHA256MSG1 X4, X3                                    // W32-35: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W32-35: the row before
+	PALIGNR $0x04, X5, X14                               // W32-35: W[i-7]
+	PADDD X14, X3                                        // W32-35: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W32-35: + σ1(W[i-2])
+	MOVOA X3, X9                                         // W32-35: W
+	PADDD shaniK<>+128(SB), X9                           // W32-35: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 24 and 25
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 24 and 25
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 26 and 27
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 26 and 27
+	SHA256MSG1 X5, X4                                    // W36-39: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W36-39: the row before
+	PALIGNR $0x04, X6, X14                               // W36-39: W[i-7]
+	PADDD X14, X4                                        // W36-39: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W36-39: + σ1(W[i-2])
+	MOVOA X4, X7                                         // W36-39: W
+	PADDD shaniK<>+144(SB), X7                           // W36-39: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 28 and 29
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 28 and 29
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 30 and 31
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 30 and 31
+	SHA256MSG1 X6, X5                                    // W40-43: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W40-43: the row before
+	PALIGNR $0x04, X3, X14                               // W40-43: W[i-7]
+	PADDD X14, X5                                        // W40-43: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W40-43: + σ1(W[i-2])
+	MOVOA X5, X8                                         // W40-43: W
+	PADDD shaniK<>+160(SB), X8                           // W40-43: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 32 and 33
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 32 and 33
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 34 and 35
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 34 and 35
+	SHA256MSG1 X3, X6                                    // W44-47: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W44-47: the row before
+	PALIGNR $0x04, X4, X14                               // W44-47: W[i-7]
+	PADDD X14, X6                                        // W44-47: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W44-47: + σ1(W[i-2])
+	MOVOA X6, X9                                         // W44-47: W
+	PADDD shaniK<>+176(SB), X9                           // W44-47: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 36 and 37
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 36 and 37
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 38 and 39
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 38 and 39
+	SHA256MSG1 X4, X3                                    // W48-51: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W48-51: the row before
+	PALIGNR $0x04, X5, X14                               // W48-51: W[i-7]
+	PADDD X14, X3                                        // W48-51: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W48-51: + σ1(W[i-2])
+	MOVOA X3, X7                                         // W48-51: W
+	PADDD shaniK<>+192(SB), X7                           // W48-51: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 40 and 41
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 40 and 41
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 42 and 43
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 42 and 43
+	SHA256MSG1 X5, X4                                    // W52-55: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W52-55: the row before
+	PALIGNR $0x04, X6, X14                               // W52-55: W[i-7]
+	PADDD X14, X4                                        // W52-55: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W52-55: + σ1(W[i-2])
+	MOVOA X4, X8                                         // W52-55: W
+	PADDD shaniK<>+208(SB), X8                           // W52-55: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 44 and 45
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 44 and 45
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 46 and 47
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 46 and 47
+	SHA256MSG1 X6, X5                                    // W56-59: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W56-59: the row before
+	PALIGNR $0x04, X3, X14                               // W56-59: W[i-7]
+	PADDD X14, X5                                        // W56-59: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W56-59: + σ1(W[i-2])
+	MOVOA X5, X9                                         // W56-59: W
+	PADDD shaniK<>+224(SB), X9                           // W56-59: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 48 and 49
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 48 and 49
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 50 and 51
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 50 and 51
+	SHA256MSG1 X3, X6                                    // W60-63: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W60-63: the row before
+	PALIGNR $0x04, X4, X14                               // W60-63: W[i-7]
+	PADDD X14, X6                                        // W60-63: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W60-63: + σ1(W[i-2])
+	MOVOA X6, X7                                         // W60-63: W
+	PADDD shaniK<>+240(SB), X7                           // W60-63: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 52 and 53
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 52 and 53
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 54 and 55
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 54 and 55
+	MOVOA X9, X0                                         // block: K + W of rounds 56 and 57
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 56 and 57
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 58 and 59
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 58 and 59
+	MOVOA X7, X0                                         // block: K + W of rounds 60 and 61
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 60 and 61
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 62 and 63
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 62 and 63
+	PADDD X10, X1                                        // state: [f e b a]: + the state before the block
+	PADDD X11, X2                                        // state: [h g d c]: + the state before the block
+
+	// The second hash, of the digest and its padding.
+	PSHUFD $0x1b, X1, X1                                 // stream 0: [a b e f]
+	PSHUFD $0xb1, X2, X2                                 // stream 0: [g h c d]
+	MOVOA X1, X13                                        // stream 0: [a b e f]
+	PBLENDW $0xf0, X2, X1                                // stream 0: [a b c d]
+	PALIGNR $0x08, X13, X2                               // stream 0: [e f g h]
+	MOVOA X1, X3                                         // W0-7: a to d
+	MOVOA X2, X4                                         // W0-7: e to h
+	MOVOA shaniInitialABEF<>+0(SB), X1                   // stream 0: the initial [f e b a]
+	MOVOA shaniInitialCDGH<>+0(SB), X2                   // stream 0: the initial [h g d c]
+	MOVOA X1, X10                                        // state: before the block
+	MOVOA X2, X11                                        // state: before the block
+	MOVOA X3, X7                                         // W0-3: W
+	PADDD shaniK<>+0(SB), X7                             // W0-3: K + W
+	MOVOA X4, X8                                         // W4-7: W
+	PADDD shaniK<>+16(SB), X8                            // W4-7: K + W
+	MOVOA shaniOneBit<>+0(SB), X13                       // W8-11: padding
+	MOVOA X13, X5                                        // W8-11: W
+	MOVOA X5, X9                                         // W8-11: W
+	PADDD shaniK<>+32(SB), X9                            // W8-11: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 0 and 1
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 0 and 1
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 2 and 3
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 2 and 3
+	MOVOA shaniDigestBits<>+0(SB), X13                   // W12-15: padding
+	MOVOA X13, X6                                        // W12-15: W
+	MOVOA X6, X7                                         // W12-15: W
+	PADDD shaniK<>+48(SB), X7                            // W12-15: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 4 and 5
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 4 and 5
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 6 and 7
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 6 and 7
+	SHA256MSG1 X4, X3                                    // W16-19: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W16-19: the row before
+	PALIGNR $0x04, X5, X14                               // W16-19: W[i-7]
+	PADDD X14, X3                                        // W16-19: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W16-19: + σ1(W[i-2])
+	MOVOA X3, X8                                         // W16-19: W
+	PADDD shaniK<>+64(SB), X8                            // W16-19: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 8 and 9
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 8 and 9
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 10 and 11
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 10 and 11
+	SHA256MSG1 X5, X4                                    // W20-23: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W20-23: the row before
+	PALIGNR $0x04, X6, X14                               // W20-23: W[i-7]
+	PADDD X14, X4                                        // W20-23: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W20-23: + σ1(W[i-2])
+	MOVOA X4, X9                                         // W20-23: W
+	PADDD shaniK<>+80(SB), X9                            // W20-23: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 12 and 13
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 12 and 13
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 14 and 15
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 14 and 15
+	SHA256MSG1 X6, X5                                    // W24-27: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W24-27: the row before
+	PALIGNR $0x04, X3, X14                               // W24-27: W[i-7]
+	PADDD X14, X5                                        // W24-27: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W24-27: + σ1(W[i-2])
+	MOVOA X5, X7                                         // W24-27: W
+	PADDD shaniK<>+96(SB), X7                            // W24-27: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 16 and 17
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 16 and 17
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 18 and 19
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 18 and 19
+	SHA256MSG1 X3, X6                                    // W28-31: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W28-31: the row before
+	PALIGNR $0x04, X4, X14                               // W28-31: W[i-7]
+	PADDD X14, X6                                        // W28-31: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W28-31: + σ1(W[i-2])
+	MOVOA X6, X8                                         // W28-31: W
+	PADDD shaniK<>+112(SB), X8                           // W28-31: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 20 and 21
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 20 and 21
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 22 and 23
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 22 and 23
+	SHA256MSG1 X4, X3                                    // W32-35: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W32-35: the row before
+	PALIGNR $0x04, X5, X14                               // W32-35: W[i-7]
+	PADDD X14, X3                                        // W32-35: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W32-35: + σ1(W[i-2])
+	MOVOA X3, X9                                         // W32-35: W
+	PADDD shaniK<>+128(SB), X9                           // W32-35: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 24 and 25
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 24 and 25
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 26 and 27
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 26 and 27
+	SHA256MSG1 X5, X4                                    // W36-39: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W36-39: the row before
+	PALIGNR $0x04, X6, X14                               // W36-39: W[i-7]
+	PADDD X14, X4                                        // W36-39: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W36-39: + σ1(W[i-2])
+	MOVOA X4, X7                                         // W36-39: W
+	PADDD shaniK<>+144(SB), X7                           // W36-39: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 28 and 29
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 28 and 29
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 30 and 31
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 30 and 31
+	SHA256MSG1 X6, X5                                    // W40-43: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W40-43: the row before
+	PALIGNR $0x04, X3, X14                               // W40-43: W[i-7]
+	PADDD X14, X5                                        // W40-43: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W40-43: + σ1(W[i-2])
+	MOVOA X5, X8                                         // W40-43: W
+	PADDD shaniK<>+160(SB), X8                           // W40-43: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 32 and 33
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 32 and 33
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 34 and 35
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 34 and 35
+	SHA256MSG1 X3, X6                                    // W44-47: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W44-47: the row before
+	PALIGNR $0x04, X4, X14                               // W44-47: W[i-7]
+	PADDD X14, X6                                        // W44-47: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W44-47: + σ1(W[i-2])
+	MOVOA X6, X9                                         // W44-47: W
+	PADDD shaniK<>+176(SB), X9                           // W44-47: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 36 and 37
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 36 and 37
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 38 and 39
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 38 and 39
+	SHA256MSG1 X4, X3                                    // W48-51: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W48-51: the row before
+	PALIGNR $0x04, X5, X14                               // W48-51: W[i-7]
+	PADDD X14, X3                                        // W48-51: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W48-51: + σ1(W[i-2])
+	MOVOA X3, X7                                         // W48-51: W
+	PADDD shaniK<>+192(SB), X7                           // W48-51: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 40 and 41
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 40 and 41
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 42 and 43
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 42 and 43
+	SHA256MSG1 X5, X4                                    // W52-55: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W52-55: the row before
+	PALIGNR $0x04, X6, X14                               // W52-55: W[i-7]
+	PADDD X14, X4                                        // W52-55: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W52-55: + σ1(W[i-2])
+	MOVOA X4, X8                                         // W52-55: W
+	PADDD shaniK<>+208(SB), X8                           // W52-55: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 44 and 45
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 44 and 45
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 46 and 47
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 46 and 47
+	SHA256MSG1 X6, X5                                    // W56-59: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W56-59: the row before
+	PALIGNR $0x04, X3, X14                               // W56-59: W[i-7]
+	PADDD X14, X5                                        // W56-59: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W56-59: + σ1(W[i-2])
+	MOVOA X5, X9                                         // W56-59: W
+	PADDD shaniK<>+224(SB), X9                           // W56-59: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 48 and 49
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 48 and 49
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 50 and 51
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 50 and 51
+	SHA256MSG1 X3, X6                                    // W60-63: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W60-63: the row before
+	PALIGNR $0x04, X4, X14                               // W60-63: W[i-7]
+	PADDD X14, X6                                        // W60-63: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W60-63: + σ1(W[i-2])
+	MOVOA X6, X7                                         // W60-63: W
+	PADDD shaniK<>+240(SB), X7                           // W60-63: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 52 and 53
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 52 and 53
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 54 and 55
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 54 and 55
+	MOVOA X9, X0                                         // block: K + W of rounds 56 and 57
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 56 and 57
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 58 and 59
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 58 and 59
+	MOVOA X7, X0                                         // block: K + W of rounds 60 and 61
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 60 and 61
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 62 and 63
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 62 and 63
+	PADDD X10, X1                                        // state: [f e b a]: + the state before the block
+	PADDD X11, X2                                        // state: [h g d c]: + the state before the block
+
+	// Its digest.
+	PSHUFD $0x1b, X1, X1                                 // stream 0: [a b e f]
+	PSHUFD $0xb1, X2, X2                                 // stream 0: [g h c d]
+	MOVOA X1, X13                                        // stream 0: [a b e f]
+	PBLENDW $0xf0, X2, X1                                // stream 0: [a b c d]
+	PALIGNR $0x08, X13, X2                               // stream 0: [e f g h]
+	PSHUFB shaniFlip<>+0(SB), X1                         // stream 0: big-endian bytes of a to d
+	PSHUFB shaniFlip<>+0(SB), X2                         // stream 0: big-endian bytes of e to h
+	MOVOU X1, (DI)                                       // stream 0: a to d
+	MOVOU X2, 16(DI)                                     // stream 0: e to h
+	RET
+
+DATA shaniOneBit<>+0(SB)/4, $0x80000000
+DATA shaniOneBit<>+4(SB)/4, $0x00000000
+DATA shaniOneBit<>+8(SB)/4, $0x00000000
+DATA shaniOneBit<>+12(SB)/4, $0x00000000
+GLOBL shaniOneBit<>(SB), RODATA|NOPTR, $16
+
+DATA shaniHeaderBits<>+0(SB)/4, $0x00000000
+DATA shaniHeaderBits<>+4(SB)/4, $0x00000000
+DATA shaniHeaderBits<>+8(SB)/4, $0x00000000
+DATA shaniHeaderBits<>+12(SB)/4, $0x00000280
+GLOBL shaniHeaderBits<>(SB), RODATA|NOPTR, $16
+
+DATA shaniDigestBits<>+0(SB)/4, $0x00000000
+DATA shaniDigestBits<>+4(SB)/4, $0x00000000
+DATA shaniDigestBits<>+8(SB)/4, $0x00000000
+DATA shaniDigestBits<>+12(SB)/4, $0x00000100
+GLOBL shaniDigestBits<>(SB), RODATA|NOPTR, $16
+
+// func sumPairSHANI(dst *byte, src *byte)
+// Requires: SHA, SSE2, SSE4.1, SSSE3
+TEXT ·sumPairSHANI(SB), NOSPLIT, $0-16
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVOA shaniInitialABEF<>+0(SB), X1                   // stream 0: the initial [f e b a]
+	MOVOA shaniInitialCDGH<>+0(SB), X2                   // stream 0: the initial [h g d c]
+	MOVOA X1, X10                                        // state: before the block
+	MOVOA X2, X11                                        // state: before the block
+	MOVOU (SI), X13                                      // W0-3: bytes of the message
+	PSHUFB shaniFlip<>+0(SB), X13                        // W0-3: big-endian words
+	MOVOA X13, X3                                        // W0-3: W
+	MOVOA X3, X7                                         // W0-3: W
+	PADDD shaniK<>+0(SB), X7                             // W0-3: K + W
+	MOVOU 16(SI), X13                                    // W4-7: bytes of the message
+	PSHUFB shaniFlip<>+0(SB), X13                        // W4-7: big-endian words
+	MOVOA X13, X4                                        // W4-7: W
+	MOVOA X4, X8                                         // W4-7: W
+	PADDD shaniK<>+16(SB), X8                            // W4-7: K + W
+	MOVOU 32(SI), X13                                    // W8-11: bytes of the message
+	PSHUFB shaniFlip<>+0(SB), X13                        // W8-11: big-endian words
+	MOVOA X13, X5                                        // W8-11: W
+	MOVOA X5, X9                                         // W8-11: W
+	PADDD shaniK<>+32(SB), X9                            // W8-11: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 0 and 1
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 0 and 1
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 2 and 3
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 2 and 3
+	MOVOU 48(SI), X13                                    // W12-15: bytes of the message
+	PSHUFB shaniFlip<>+0(SB), X13                        // W12-15: big-endian words
+	MOVOA X13, X6                                        // W12-15: W
+	MOVOA X6, X7                                         // W12-15: W
+	PADDD shaniK<>+48(SB), X7                            // W12-15: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 4 and 5
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 4 and 5
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 6 and 7
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 6 and 7
+	SHA256MSG1 X4, X3                                    // W16-19: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W16-19: the row before
+	PALIGNR $0x04, X5, X14                               // W16-19: W[i-7]
+	PADDD X14, X3                                        // W16-19: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W16-19: + σ1(W[i-2])
+	MOVOA X3, X8                                         // W16-19: W
+	PADDD shaniK<>+64(SB), X8                            // W16-19: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 8 and 9
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 8 and 9
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 10 and 11
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 10 and 11
+	SHA256MSG1 X5, X4                                    // W20-23: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W20-23: the row before
+	PALIGNR $0x04, X6, X14                               // W20-23: W[i-7]
+	PADDD X14, X4                                        // W20-23: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W20-23: + σ1(W[i-2])
+	MOVOA X4, X9                                         // W20-23: W
+	PADDD shaniK<>+80(SB), X9                            // W20-23: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 12 and 13
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 12 and 13
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 14 and 15
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 14 and 15
+	SHA256MSG1 X6, X5                                    // W24-27: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W24-27: the row before
+	PALIGNR $0x04, X3, X14                               // W24-27: W[i-7]
+	PADDD X14, X5                                        // W24-27: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W24-27: + σ1(W[i-2])
+	MOVOA X5, X7                                         // W24-27: W
+	PADDD shaniK<>+96(SB), X7                            // W24-27: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 16 and 17
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 16 and 17
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 18 and 19
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 18 and 19
+	SHA256MSG1 X3, X6                                    // W28-31: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W28-31: the row before
+	PALIGNR $0x04, X4, X14                               // W28-31: W[i-7]
+	PADDD X14, X6                                        // W28-31: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W28-31: + σ1(W[i-2])
+	MOVOA X6, X8                                         // W28-31: W
+	PADDD shaniK<>+112(SB), X8                           // W28-31: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 20 and 21
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 20 and 21
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 22 and 23
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 22 and 23
+	SHA256MSG1 X4, X3                                    // W32-35: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W32-35: the row before
+	PALIGNR $0x04, X5, X14                               // W32-35: W[i-7]
+	PADDD X14, X3                                        // W32-35: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W32-35: + σ1(W[i-2])
+	MOVOA X3, X9                                         // W32-35: W
+	PADDD shaniK<>+128(SB), X9                           // W32-35: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 24 and 25
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 24 and 25
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 26 and 27
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 26 and 27
+	SHA256MSG1 X5, X4                                    // W36-39: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W36-39: the row before
+	PALIGNR $0x04, X6, X14                               // W36-39: W[i-7]
+	PADDD X14, X4                                        // W36-39: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W36-39: + σ1(W[i-2])
+	MOVOA X4, X7                                         // W36-39: W
+	PADDD shaniK<>+144(SB), X7                           // W36-39: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 28 and 29
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 28 and 29
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 30 and 31
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 30 and 31
+	SHA256MSG1 X6, X5                                    // W40-43: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W40-43: the row before
+	PALIGNR $0x04, X3, X14                               // W40-43: W[i-7]
+	PADDD X14, X5                                        // W40-43: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W40-43: + σ1(W[i-2])
+	MOVOA X5, X8                                         // W40-43: W
+	PADDD shaniK<>+160(SB), X8                           // W40-43: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 32 and 33
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 32 and 33
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 34 and 35
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 34 and 35
+	SHA256MSG1 X3, X6                                    // W44-47: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W44-47: the row before
+	PALIGNR $0x04, X4, X14                               // W44-47: W[i-7]
+	PADDD X14, X6                                        // W44-47: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W44-47: + σ1(W[i-2])
+	MOVOA X6, X9                                         // W44-47: W
+	PADDD shaniK<>+176(SB), X9                           // W44-47: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 36 and 37
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 36 and 37
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 38 and 39
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 38 and 39
+	SHA256MSG1 X4, X3                                    // W48-51: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W48-51: the row before
+	PALIGNR $0x04, X5, X14                               // W48-51: W[i-7]
+	PADDD X14, X3                                        // W48-51: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W48-51: + σ1(W[i-2])
+	MOVOA X3, X7                                         // W48-51: W
+	PADDD shaniK<>+192(SB), X7                           // W48-51: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 40 and 41
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 40 and 41
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 42 and 43
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 42 and 43
+	SHA256MSG1 X5, X4                                    // W52-55: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W52-55: the row before
+	PALIGNR $0x04, X6, X14                               // W52-55: W[i-7]
+	PADDD X14, X4                                        // W52-55: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W52-55: + σ1(W[i-2])
+	MOVOA X4, X8                                         // W52-55: W
+	PADDD shaniK<>+208(SB), X8                           // W52-55: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 44 and 45
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 44 and 45
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 46 and 47
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 46 and 47
+	SHA256MSG1 X6, X5                                    // W56-59: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W56-59: the row before
+	PALIGNR $0x04, X3, X14                               // W56-59: W[i-7]
+	PADDD X14, X5                                        // W56-59: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W56-59: + σ1(W[i-2])
+	MOVOA X5, X9                                         // W56-59: W
+	PADDD shaniK<>+224(SB), X9                           // W56-59: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 48 and 49
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 48 and 49
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 50 and 51
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 50 and 51
+	SHA256MSG1 X3, X6                                    // W60-63: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W60-63: the row before
+	PALIGNR $0x04, X4, X14                               // W60-63: W[i-7]
+	PADDD X14, X6                                        // W60-63: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W60-63: + σ1(W[i-2])
+	MOVOA X6, X7                                         // W60-63: W
+	PADDD shaniK<>+240(SB), X7                           // W60-63: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 52 and 53
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 52 and 53
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 54 and 55
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 54 and 55
+	MOVOA X9, X0                                         // block: K + W of rounds 56 and 57
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 56 and 57
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 58 and 59
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 58 and 59
+	MOVOA X7, X0                                         // block: K + W of rounds 60 and 61
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 60 and 61
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 62 and 63
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 62 and 63
+	PADDD X10, X1                                        // state: [f e b a]: + the state before the block
+	PADDD X11, X2                                        // state: [h g d c]: + the state before the block
+
+	// The second block, which is padding, so that all of K + W is constant.
+	MOVOA X1, X10                                        // state: before the block
+	MOVOA X2, X11                                        // state: before the block
+	MOVQ shaniPairKW<>+0(SB), X0                         // padding: K + W of rounds 0 and 1
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 0 and 1
+	MOVQ shaniPairKW<>+8(SB), X0                         // padding: K + W of rounds 2 and 3
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 2 and 3
+	MOVQ shaniPairKW<>+16(SB), X0                        // padding: K + W of rounds 4 and 5
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 4 and 5
+	MOVQ shaniPairKW<>+24(SB), X0                        // padding: K + W of rounds 6 and 7
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 6 and 7
+	MOVQ shaniPairKW<>+32(SB), X0                        // padding: K + W of rounds 8 and 9
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 8 and 9
+	MOVQ shaniPairKW<>+40(SB), X0                        // padding: K + W of rounds 10 and 11
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 10 and 11
+	MOVQ shaniPairKW<>+48(SB), X0                        // padding: K + W of rounds 12 and 13
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 12 and 13
+	MOVQ shaniPairKW<>+56(SB), X0                        // padding: K + W of rounds 14 and 15
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 14 and 15
+	MOVQ shaniPairKW<>+64(SB), X0                        // padding: K + W of rounds 16 and 17
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 16 and 17
+	MOVQ shaniPairKW<>+72(SB), X0                        // padding: K + W of rounds 18 and 19
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 18 and 19
+	MOVQ shaniPairKW<>+80(SB), X0                        // padding: K + W of rounds 20 and 21
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 20 and 21
+	MOVQ shaniPairKW<>+88(SB), X0                        // padding: K + W of rounds 22 and 23
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 22 and 23
+	MOVQ shaniPairKW<>+96(SB), X0                        // padding: K + W of rounds 24 and 25
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 24 and 25
+	MOVQ shaniPairKW<>+104(SB), X0                       // padding: K + W of rounds 26 and 27
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 26 and 27
+	MOVQ shaniPairKW<>+112(SB), X0                       // padding: K + W of rounds 28 and 29
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 28 and 29
+	MOVQ shaniPairKW<>+120(SB), X0                       // padding: K + W of rounds 30 and 31
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 30 and 31
+	MOVQ shaniPairKW<>+128(SB), X0                       // padding: K + W of rounds 32 and 33
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 32 and 33
+	MOVQ shaniPairKW<>+136(SB), X0                       // padding: K + W of rounds 34 and 35
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 34 and 35
+	MOVQ shaniPairKW<>+144(SB), X0                       // padding: K + W of rounds 36 and 37
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 36 and 37
+	MOVQ shaniPairKW<>+152(SB), X0                       // padding: K + W of rounds 38 and 39
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 38 and 39
+	MOVQ shaniPairKW<>+160(SB), X0                       // padding: K + W of rounds 40 and 41
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 40 and 41
+	MOVQ shaniPairKW<>+168(SB), X0                       // padding: K + W of rounds 42 and 43
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 42 and 43
+	MOVQ shaniPairKW<>+176(SB), X0                       // padding: K + W of rounds 44 and 45
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 44 and 45
+	MOVQ shaniPairKW<>+184(SB), X0                       // padding: K + W of rounds 46 and 47
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 46 and 47
+	MOVQ shaniPairKW<>+192(SB), X0                       // padding: K + W of rounds 48 and 49
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 48 and 49
+	MOVQ shaniPairKW<>+200(SB), X0                       // padding: K + W of rounds 50 and 51
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 50 and 51
+	MOVQ shaniPairKW<>+208(SB), X0                       // padding: K + W of rounds 52 and 53
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 52 and 53
+	MOVQ shaniPairKW<>+216(SB), X0                       // padding: K + W of rounds 54 and 55
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 54 and 55
+	MOVQ shaniPairKW<>+224(SB), X0                       // padding: K + W of rounds 56 and 57
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 56 and 57
+	MOVQ shaniPairKW<>+232(SB), X0                       // padding: K + W of rounds 58 and 59
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 58 and 59
+	MOVQ shaniPairKW<>+240(SB), X0                       // padding: K + W of rounds 60 and 61
+	SHA256RNDS2 X0, X1, X2                               // padding: rounds 60 and 61
+	MOVQ shaniPairKW<>+248(SB), X0                       // padding: K + W of rounds 62 and 63
+	SHA256RNDS2 X0, X2, X1                               // padding: rounds 62 and 63
+	PADDD X10, X1                                        // state: [f e b a]: + the state before the block
+	PADDD X11, X2                                        // state: [h g d c]: + the state before the block
+
+	// The second hash, of the digest and its padding.
+	PSHUFD $0x1b, X1, X1                                 // stream 0: [a b e f]
+	PSHUFD $0xb1, X2, X2                                 // stream 0: [g h c d]
+	MOVOA X1, X13                                        // stream 0: [a b e f]
+	PBLENDW $0xf0, X2, X1                                // stream 0: [a b c d]
+	PALIGNR $0x08, X13, X2                               // stream 0: [e f g h]
+	MOVOA X1, X3                                         // W0-7: a to d
+	MOVOA X2, X4                                         // W0-7: e to h
+	MOVOA shaniInitialABEF<>+0(SB), X1                   // stream 0: the initial [f e b a]
+	MOVOA shaniInitialCDGH<>+0(SB), X2                   // stream 0: the initial [h g d c]
+	MOVOA X1, X10                                        // state: before the block
+	MOVOA X2, X11                                        // state: before the block
+	MOVOA X3, X7                                         // W0-3: W
+	PADDD shaniK<>+0(SB), X7                             // W0-3: K + W
+	MOVOA X4, X8                                         // W4-7: W
+	PADDD shaniK<>+16(SB), X8                            // W4-7: K + W
+	MOVOA shaniOneBit<>+0(SB), X13                       // W8-11: padding
+	MOVOA X13, X5                                        // W8-11: W
+	MOVOA X5, X9                                         // W8-11: W
+	PADDD shaniK<>+32(SB), X9                            // W8-11: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 0 and 1
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 0 and 1
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 2 and 3
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 2 and 3
+	MOVOA shaniDigestBits<>+0(SB), X13                   // W12-15: padding
+	MOVOA X13, X6                                        // W12-15: W
+	MOVOA X6, X7                                         // W12-15: W
+	PADDD shaniK<>+48(SB), X7                            // W12-15: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 4 and 5
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 4 and 5
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 6 and 7
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 6 and 7
+	SHA256MSG1 X4, X3                                    // W16-19: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W16-19: the row before
+	PALIGNR $0x04, X5, X14                               // W16-19: W[i-7]
+	PADDD X14, X3                                        // W16-19: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W16-19: + σ1(W[i-2])
+	MOVOA X3, X8                                         // W16-19: W
+	PADDD shaniK<>+64(SB), X8                            // W16-19: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 8 and 9
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 8 and 9
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 10 and 11
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 10 and 11
+	SHA256MSG1 X5, X4                                    // W20-23: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W20-23: the row before
+	PALIGNR $0x04, X6, X14                               // W20-23: W[i-7]
+	PADDD X14, X4                                        // W20-23: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W20-23: + σ1(W[i-2])
+	MOVOA X4, X9                                         // W20-23: W
+	PADDD shaniK<>+80(SB), X9                            // W20-23: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 12 and 13
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 12 and 13
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 14 and 15
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 14 and 15
+	SHA256MSG1 X6, X5                                    // W24-27: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W24-27: the row before
+	PALIGNR $0x04, X3, X14                               // W24-27: W[i-7]
+	PADDD X14, X5                                        // W24-27: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W24-27: + σ1(W[i-2])
+	MOVOA X5, X7                                         // W24-27: W
+	PADDD shaniK<>+96(SB), X7                            // W24-27: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 16 and 17
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 16 and 17
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 18 and 19
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 18 and 19
+	SHA256MSG1 X3, X6                                    // W28-31: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W28-31: the row before
+	PALIGNR $0x04, X4, X14                               // W28-31: W[i-7]
+	PADDD X14, X6                                        // W28-31: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W28-31: + σ1(W[i-2])
+	MOVOA X6, X8                                         // W28-31: W
+	PADDD shaniK<>+112(SB), X8                           // W28-31: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 20 and 21
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 20 and 21
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 22 and 23
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 22 and 23
+	SHA256MSG1 X4, X3                                    // W32-35: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W32-35: the row before
+	PALIGNR $0x04, X5, X14                               // W32-35: W[i-7]
+	PADDD X14, X3                                        // W32-35: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W32-35: + σ1(W[i-2])
+	MOVOA X3, X9                                         // W32-35: W
+	PADDD shaniK<>+128(SB), X9                           // W32-35: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 24 and 25
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 24 and 25
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 26 and 27
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 26 and 27
+	SHA256MSG1 X5, X4                                    // W36-39: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W36-39: the row before
+	PALIGNR $0x04, X6, X14                               // W36-39: W[i-7]
+	PADDD X14, X4                                        // W36-39: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W36-39: + σ1(W[i-2])
+	MOVOA X4, X7                                         // W36-39: W
+	PADDD shaniK<>+144(SB), X7                           // W36-39: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 28 and 29
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 28 and 29
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 30 and 31
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 30 and 31
+	SHA256MSG1 X6, X5                                    // W40-43: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W40-43: the row before
+	PALIGNR $0x04, X3, X14                               // W40-43: W[i-7]
+	PADDD X14, X5                                        // W40-43: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W40-43: + σ1(W[i-2])
+	MOVOA X5, X8                                         // W40-43: W
+	PADDD shaniK<>+160(SB), X8                           // W40-43: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 32 and 33
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 32 and 33
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 34 and 35
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 34 and 35
+	SHA256MSG1 X3, X6                                    // W44-47: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W44-47: the row before
+	PALIGNR $0x04, X4, X14                               // W44-47: W[i-7]
+	PADDD X14, X6                                        // W44-47: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W44-47: + σ1(W[i-2])
+	MOVOA X6, X9                                         // W44-47: W
+	PADDD shaniK<>+176(SB), X9                           // W44-47: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 36 and 37
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 36 and 37
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 38 and 39
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 38 and 39
+	SHA256MSG1 X4, X3                                    // W48-51: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W48-51: the row before
+	PALIGNR $0x04, X5, X14                               // W48-51: W[i-7]
+	PADDD X14, X3                                        // W48-51: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W48-51: + σ1(W[i-2])
+	MOVOA X3, X7                                         // W48-51: W
+	PADDD shaniK<>+192(SB), X7                           // W48-51: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 40 and 41
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 40 and 41
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 42 and 43
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 42 and 43
+	SHA256MSG1 X5, X4                                    // W52-55: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W52-55: the row before
+	PALIGNR $0x04, X6, X14                               // W52-55: W[i-7]
+	PADDD X14, X4                                        // W52-55: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W52-55: + σ1(W[i-2])
+	MOVOA X4, X8                                         // W52-55: W
+	PADDD shaniK<>+208(SB), X8                           // W52-55: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 44 and 45
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 44 and 45
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 46 and 47
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 46 and 47
+	SHA256MSG1 X6, X5                                    // W56-59: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W56-59: the row before
+	PALIGNR $0x04, X3, X14                               // W56-59: W[i-7]
+	PADDD X14, X5                                        // W56-59: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W56-59: + σ1(W[i-2])
+	MOVOA X5, X9                                         // W56-59: W
+	PADDD shaniK<>+224(SB), X9                           // W56-59: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 48 and 49
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 48 and 49
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 50 and 51
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 50 and 51
+	SHA256MSG1 X3, X6                                    // W60-63: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W60-63: the row before
+	PALIGNR $0x04, X4, X14                               // W60-63: W[i-7]
+	PADDD X14, X6                                        // W60-63: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W60-63: + σ1(W[i-2])
+	MOVOA X6, X7                                         // W60-63: W
+	PADDD shaniK<>+240(SB), X7                           // W60-63: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 52 and 53
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 52 and 53
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 54 and 55
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 54 and 55
+	MOVOA X9, X0                                         // block: K + W of rounds 56 and 57
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 56 and 57
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 58 and 59
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 58 and 59
+	MOVOA X7, X0                                         // block: K + W of rounds 60 and 61
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 60 and 61
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 62 and 63
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 62 and 63
+	PADDD X10, X1                                        // state: [f e b a]: + the state before the block
+	PADDD X11, X2                                        // state: [h g d c]: + the state before the block
+
+	// Its digest.
+	PSHUFD $0x1b, X1, X1                                 // stream 0: [a b e f]
+	PSHUFD $0xb1, X2, X2                                 // stream 0: [g h c d]
+	MOVOA X1, X13                                        // stream 0: [a b e f]
+	PBLENDW $0xf0, X2, X1                                // stream 0: [a b c d]
+	PALIGNR $0x08, X13, X2                               // stream 0: [e f g h]
+	PSHUFB shaniFlip<>+0(SB), X1                         // stream 0: big-endian bytes of a to d
+	PSHUFB shaniFlip<>+0(SB), X2                         // stream 0: big-endian bytes of e to h
+	MOVOU X1, (DI)                                       // stream 0: a to d
+	MOVOU X2, 16(DI)                                     // stream 0: e to h
+	RET
+
+// func sumSuffixSHANI(dst *byte, state *byte, message *byte, blocks int, end *byte, endBlocks int)
+// Requires: SHA, SSE2, SSE4.1, SSSE3
+TEXT ·sumSuffixSHANI(SB), NOSPLIT, $0-48
+	MOVQ state+8(FP), DI
+	MOVOU (DI), X1                                       // state: [a b c d]
+	MOVOU 16(DI), X2                                     // state: [e f g h]
+	PSHUFD $0xb1, X1, X1                                 // stream 0: [b a d c]
+	PSHUFD $0x1b, X2, X2                                 // stream 0: [h g f e]
+	MOVOA X1, X13                                        // stream 0: [b a d c]
+	PALIGNR $0x08, X2, X1                                // stream 0: [f e b a]
+	PBLENDW $0xf0, X13, X2                               // stream 0: [h g d c]
+	MOVQ    dst+0(FP), DI
+	MOVQ    message+16(FP), SI
+	MOVQ    blocks+24(FP), DX
+	MOVQ    end+32(FP), BX
+	MOVQ    endBlocks+40(FP), CX
+
+next:
+	TESTQ DX, DX
+	JNZ   block
+
+	// After the blocks of the message those of its end.
+	MOVQ  BX, SI
+	MOVQ  CX, DX
+	XORL  CX, CX
+	TESTQ DX, DX
+	JZ    digest
+
+block:
+	MOVOA X1, X10                                        // state: before the block
+	MOVOA X2, X11                                        // state: before the block
+	MOVOU (SI), X13                                      // W0-3: bytes of the message
+	PSHUFB shaniFlip<>+0(SB), X13                        // W0-3: big-endian words
+	MOVOA X13, X3                                        // W0-3: W
+	MOVOA X3, X7                                         // W0-3: W
+	PADDD shaniK<>+0(SB), X7                             // W0-3: K + W
+	MOVOU 16(SI), X13                                    // W4-7: bytes of the message
+	PSHUFB shaniFlip<>+0(SB), X13                        // W4-7: big-endian words
+	MOVOA X13, X4                                        // W4-7: W
+	MOVOA X4, X8                                         // W4-7: W
+	PADDD shaniK<>+16(SB), X8                            // W4-7: K + W
+	MOVOU 32(SI), X13                                    // W8-11: bytes of the message
+	PSHUFB shaniFlip<>+0(SB), X13                        // W8-11: big-endian words
+	MOVOA X13, X5                                        // W8-11: W
+	MOVOA X5, X9                                         // W8-11: W
+	PADDD shaniK<>+32(SB), X9                            // W8-11: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 0 and 1
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 0 and 1
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 2 and 3
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 2 and 3
+	MOVOU 48(SI), X13                                    // W12-15: bytes of the message
+	PSHUFB shaniFlip<>+0(SB), X13                        // W12-15: big-endian words
+	MOVOA X13, X6                                        // W12-15: W
+	MOVOA X6, X7                                         // W12-15: W
+	PADDD shaniK<>+48(SB), X7                            // W12-15: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 4 and 5
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 4 and 5
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 6 and 7
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 6 and 7
+	SHA256MSG1 X4, X3                                    // W16-19: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W16-19: the row before
+	PALIGNR $0x04, X5, X14                               // W16-19: W[i-7]
+	PADDD X14, X3                                        // W16-19: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W16-19: + σ1(W[i-2])
+	MOVOA X3, X8                                         // W16-19: W
+	PADDD shaniK<>+64(SB), X8                            // W16-19: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 8 and 9
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 8 and 9
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 10 and 11
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 10 and 11
+	SHA256MSG1 X5, X4                                    // W20-23: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W20-23: the row before
+	PALIGNR $0x04, X6, X14                               // W20-23: W[i-7]
+	PADDD X14, X4                                        // W20-23: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W20-23: + σ1(W[i-2])
+	MOVOA X4, X9                                         // W20-23: W
+	PADDD shaniK<>+80(SB), X9                            // W20-23: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 12 and 13
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 12 and 13
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 14 and 15
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 14 and 15
+	SHA256MSG1 X6, X5                                    // W24-27: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W24-27: the row before
+	PALIGNR $0x04, X3, X14                               // W24-27: W[i-7]
+	PADDD X14, X5                                        // W24-27: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W24-27: + σ1(W[i-2])
+	MOVOA X5, X7                                         // W24-27: W
+	PADDD shaniK<>+96(SB), X7                            // W24-27: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 16 and 17
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 16 and 17
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 18 and 19
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 18 and 19
+	SHA256MSG1 X3, X6                                    // W28-31: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W28-31: the row before
+	PALIGNR $0x04, X4, X14                               // W28-31: W[i-7]
+	PADDD X14, X6                                        // W28-31: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W28-31: + σ1(W[i-2])
+	MOVOA X6, X8                                         // W28-31: W
+	PADDD shaniK<>+112(SB), X8                           // W28-31: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 20 and 21
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 20 and 21
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 22 and 23
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 22 and 23
+	SHA256MSG1 X4, X3                                    // W32-35: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W32-35: the row before
+	PALIGNR $0x04, X5, X14                               // W32-35: W[i-7]
+	PADDD X14, X3                                        // W32-35: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W32-35: + σ1(W[i-2])
+	MOVOA X3, X9                                         // W32-35: W
+	PADDD shaniK<>+128(SB), X9                           // W32-35: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 24 and 25
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 24 and 25
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 26 and 27
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 26 and 27
+	SHA256MSG1 X5, X4                                    // W36-39: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W36-39: the row before
+	PALIGNR $0x04, X6, X14                               // W36-39: W[i-7]
+	PADDD X14, X4                                        // W36-39: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W36-39: + σ1(W[i-2])
+	MOVOA X4, X7                                         // W36-39: W
+	PADDD shaniK<>+144(SB), X7                           // W36-39: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 28 and 29
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 28 and 29
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 30 and 31
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 30 and 31
+	SHA256MSG1 X6, X5                                    // W40-43: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W40-43: the row before
+	PALIGNR $0x04, X3, X14                               // W40-43: W[i-7]
+	PADDD X14, X5                                        // W40-43: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W40-43: + σ1(W[i-2])
+	MOVOA X5, X8                                         // W40-43: W
+	PADDD shaniK<>+160(SB), X8                           // W40-43: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 32 and 33
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 32 and 33
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 34 and 35
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 34 and 35
+	SHA256MSG1 X3, X6                                    // W44-47: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W44-47: the row before
+	PALIGNR $0x04, X4, X14                               // W44-47: W[i-7]
+	PADDD X14, X6                                        // W44-47: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W44-47: + σ1(W[i-2])
+	MOVOA X6, X9                                         // W44-47: W
+	PADDD shaniK<>+176(SB), X9                           // W44-47: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 36 and 37
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 36 and 37
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 38 and 39
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 38 and 39
+	SHA256MSG1 X4, X3                                    // W48-51: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W48-51: the row before
+	PALIGNR $0x04, X5, X14                               // W48-51: W[i-7]
+	PADDD X14, X3                                        // W48-51: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W48-51: + σ1(W[i-2])
+	MOVOA X3, X7                                         // W48-51: W
+	PADDD shaniK<>+192(SB), X7                           // W48-51: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 40 and 41
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 40 and 41
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 42 and 43
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 42 and 43
+	SHA256MSG1 X5, X4                                    // W52-55: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W52-55: the row before
+	PALIGNR $0x04, X6, X14                               // W52-55: W[i-7]
+	PADDD X14, X4                                        // W52-55: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W52-55: + σ1(W[i-2])
+	MOVOA X4, X8                                         // W52-55: W
+	PADDD shaniK<>+208(SB), X8                           // W52-55: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 44 and 45
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 44 and 45
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 46 and 47
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 46 and 47
+	SHA256MSG1 X6, X5                                    // W56-59: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W56-59: the row before
+	PALIGNR $0x04, X3, X14                               // W56-59: W[i-7]
+	PADDD X14, X5                                        // W56-59: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W56-59: + σ1(W[i-2])
+	MOVOA X5, X9                                         // W56-59: W
+	PADDD shaniK<>+224(SB), X9                           // W56-59: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 48 and 49
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 48 and 49
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 50 and 51
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 50 and 51
+	SHA256MSG1 X3, X6                                    // W60-63: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W60-63: the row before
+	PALIGNR $0x04, X4, X14                               // W60-63: W[i-7]
+	PADDD X14, X6                                        // W60-63: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W60-63: + σ1(W[i-2])
+	MOVOA X6, X7                                         // W60-63: W
+	PADDD shaniK<>+240(SB), X7                           // W60-63: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 52 and 53
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 52 and 53
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 54 and 55
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 54 and 55
+	MOVOA X9, X0                                         // block: K + W of rounds 56 and 57
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 56 and 57
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 58 and 59
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 58 and 59
+	MOVOA X7, X0                                         // block: K + W of rounds 60 and 61
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 60 and 61
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 62 and 63
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 62 and 63
+	PADDD X10, X1                                        // state: [f e b a]: + the state before the block
+	PADDD X11, X2                                        // state: [h g d c]: + the state before the block
+	ADDQ  $0x40, SI
+	DECQ  DX
+	JMP   next
+
+digest:
+	// The second hash, of the digest and its padding.
+	PSHUFD $0x1b, X1, X1                                 // stream 0: [a b e f]
+	PSHUFD $0xb1, X2, X2                                 // stream 0: [g h c d]
+	MOVOA X1, X13                                        // stream 0: [a b e f]
+	PBLENDW $0xf0, X2, X1                                // stream 0: [a b c d]
+	PALIGNR $0x08, X13, X2                               // stream 0: [e f g h]
+	MOVOA X1, X3                                         // W0-7: a to d
+	MOVOA X2, X4                                         // W0-7: e to h
+	MOVOA shaniInitialABEF<>+0(SB), X1                   // stream 0: the initial [f e b a]
+	MOVOA shaniInitialCDGH<>+0(SB), X2                   // stream 0: the initial [h g d c]
+	MOVOA X1, X10                                        // state: before the block
+	MOVOA X2, X11                                        // state: before the block
+	MOVOA X3, X7                                         // W0-3: W
+	PADDD shaniK<>+0(SB), X7                             // W0-3: K + W
+	MOVOA X4, X8                                         // W4-7: W
+	PADDD shaniK<>+16(SB), X8                            // W4-7: K + W
+	MOVOA shaniOneBit<>+0(SB), X13                       // W8-11: padding
+	MOVOA X13, X5                                        // W8-11: W
+	MOVOA X5, X9                                         // W8-11: W
+	PADDD shaniK<>+32(SB), X9                            // W8-11: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 0 and 1
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 0 and 1
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 2 and 3
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 2 and 3
+	MOVOA shaniDigestBits<>+0(SB), X13                   // W12-15: padding
+	MOVOA X13, X6                                        // W12-15: W
+	MOVOA X6, X7                                         // W12-15: W
+	PADDD shaniK<>+48(SB), X7                            // W12-15: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 4 and 5
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 4 and 5
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 6 and 7
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 6 and 7
+	SHA256MSG1 X4, X3                                    // W16-19: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W16-19: the row before
+	PALIGNR $0x04, X5, X14                               // W16-19: W[i-7]
+	PADDD X14, X3                                        // W16-19: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W16-19: + σ1(W[i-2])
+	MOVOA X3, X8                                         // W16-19: W
+	PADDD shaniK<>+64(SB), X8                            // W16-19: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 8 and 9
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 8 and 9
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 10 and 11
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 10 and 11
+	SHA256MSG1 X5, X4                                    // W20-23: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W20-23: the row before
+	PALIGNR $0x04, X6, X14                               // W20-23: W[i-7]
+	PADDD X14, X4                                        // W20-23: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W20-23: + σ1(W[i-2])
+	MOVOA X4, X9                                         // W20-23: W
+	PADDD shaniK<>+80(SB), X9                            // W20-23: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 12 and 13
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 12 and 13
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 14 and 15
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 14 and 15
+	SHA256MSG1 X6, X5                                    // W24-27: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W24-27: the row before
+	PALIGNR $0x04, X3, X14                               // W24-27: W[i-7]
+	PADDD X14, X5                                        // W24-27: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W24-27: + σ1(W[i-2])
+	MOVOA X5, X7                                         // W24-27: W
+	PADDD shaniK<>+96(SB), X7                            // W24-27: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 16 and 17
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 16 and 17
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 18 and 19
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 18 and 19
+	SHA256MSG1 X3, X6                                    // W28-31: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W28-31: the row before
+	PALIGNR $0x04, X4, X14                               // W28-31: W[i-7]
+	PADDD X14, X6                                        // W28-31: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W28-31: + σ1(W[i-2])
+	MOVOA X6, X8                                         // W28-31: W
+	PADDD shaniK<>+112(SB), X8                           // W28-31: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 20 and 21
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 20 and 21
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 22 and 23
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 22 and 23
+	SHA256MSG1 X4, X3                                    // W32-35: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W32-35: the row before
+	PALIGNR $0x04, X5, X14                               // W32-35: W[i-7]
+	PADDD X14, X3                                        // W32-35: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W32-35: + σ1(W[i-2])
+	MOVOA X3, X9                                         // W32-35: W
+	PADDD shaniK<>+128(SB), X9                           // W32-35: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 24 and 25
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 24 and 25
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 26 and 27
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 26 and 27
+	SHA256MSG1 X5, X4                                    // W36-39: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W36-39: the row before
+	PALIGNR $0x04, X6, X14                               // W36-39: W[i-7]
+	PADDD X14, X4                                        // W36-39: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W36-39: + σ1(W[i-2])
+	MOVOA X4, X7                                         // W36-39: W
+	PADDD shaniK<>+144(SB), X7                           // W36-39: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 28 and 29
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 28 and 29
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 30 and 31
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 30 and 31
+	SHA256MSG1 X6, X5                                    // W40-43: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W40-43: the row before
+	PALIGNR $0x04, X3, X14                               // W40-43: W[i-7]
+	PADDD X14, X5                                        // W40-43: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W40-43: + σ1(W[i-2])
+	MOVOA X5, X8                                         // W40-43: W
+	PADDD shaniK<>+160(SB), X8                           // W40-43: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 32 and 33
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 32 and 33
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 34 and 35
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 34 and 35
+	SHA256MSG1 X3, X6                                    // W44-47: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W44-47: the row before
+	PALIGNR $0x04, X4, X14                               // W44-47: W[i-7]
+	PADDD X14, X6                                        // W44-47: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W44-47: + σ1(W[i-2])
+	MOVOA X6, X9                                         // W44-47: W
+	PADDD shaniK<>+176(SB), X9                           // W44-47: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 36 and 37
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 36 and 37
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 38 and 39
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 38 and 39
+	SHA256MSG1 X4, X3                                    // W48-51: W[i-16] + σ0(W[i-15])
+	MOVOA X6, X14                                        // W48-51: the row before
+	PALIGNR $0x04, X5, X14                               // W48-51: W[i-7]
+	PADDD X14, X3                                        // W48-51: + W[i-7]
+	SHA256MSG2 X6, X3                                    // W48-51: + σ1(W[i-2])
+	MOVOA X3, X7                                         // W48-51: W
+	PADDD shaniK<>+192(SB), X7                           // W48-51: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 40 and 41
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 40 and 41
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 42 and 43
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 42 and 43
+	SHA256MSG1 X5, X4                                    // W52-55: W[i-16] + σ0(W[i-15])
+	MOVOA X3, X14                                        // W52-55: the row before
+	PALIGNR $0x04, X6, X14                               // W52-55: W[i-7]
+	PADDD X14, X4                                        // W52-55: + W[i-7]
+	SHA256MSG2 X3, X4                                    // W52-55: + σ1(W[i-2])
+	MOVOA X4, X8                                         // W52-55: W
+	PADDD shaniK<>+208(SB), X8                           // W52-55: K + W
+	MOVOA X9, X0                                         // block: K + W of rounds 44 and 45
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 44 and 45
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 46 and 47
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 46 and 47
+	SHA256MSG1 X6, X5                                    // W56-59: W[i-16] + σ0(W[i-15])
+	MOVOA X4, X14                                        // W56-59: the row before
+	PALIGNR $0x04, X3, X14                               // W56-59: W[i-7]
+	PADDD X14, X5                                        // W56-59: + W[i-7]
+	SHA256MSG2 X4, X5                                    // W56-59: + σ1(W[i-2])
+	MOVOA X5, X9                                         // W56-59: W
+	PADDD shaniK<>+224(SB), X9                           // W56-59: K + W
+	MOVOA X7, X0                                         // block: K + W of rounds 48 and 49
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 48 and 49
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 50 and 51
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 50 and 51
+	SHA256MSG1 X3, X6                                    // W60-63: W[i-16] + σ0(W[i-15])
+	MOVOA X5, X14                                        // W60-63: the row before
+	PALIGNR $0x04, X4, X14                               // W60-63: W[i-7]
+	PADDD X14, X6                                        // W60-63: + W[i-7]
+	SHA256MSG2 X5, X6                                    // W60-63: + σ1(W[i-2])
+	MOVOA X6, X7                                         // W60-63: W
+	PADDD shaniK<>+240(SB), X7                           // W60-63: K + W
+	MOVOA X8, X0                                         // block: K + W of rounds 52 and 53
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 52 and 53
+	PSHUFD $0xee, X8, X0                                 // block: K + W of rounds 54 and 55
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 54 and 55
+	MOVOA X9, X0                                         // block: K + W of rounds 56 and 57
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 56 and 57
+	PSHUFD $0xee, X9, X0                                 // block: K + W of rounds 58 and 59
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 58 and 59
+	MOVOA X7, X0                                         // block: K + W of rounds 60 and 61
+	SHA256RNDS2 X0, X1, X2                               // block: rounds 60 and 61
+	PSHUFD $0xee, X7, X0                                 // block: K + W of rounds 62 and 63
+	SHA256RNDS2 X0, X2, X1                               // block: rounds 62 and 63
+	PADDD X10, X1                                        // state: [f e b a]: + the state before the block
+	PADDD X11, X2                                        // state: [h g d c]: + the state before the block
+
+	// Its digest.
+	PSHUFD $0x1b, X1, X1                                 // stream 0: [a b e f]
+	PSHUFD $0xb1, X2, X2                                 // stream 0: [g h c d]
+	MOVOA X1, X13                                        // stream 0: [a b e f]
+	PBLENDW $0xf0, X2, X1                                // stream 0: [a b c d]
+	PALIGNR $0x08, X13, X2                               // stream 0: [e f g h]
+	PSHUFB shaniFlip<>+0(SB), X1                         // stream 0: big-endian bytes of a to d
+	PSHUFB shaniFlip<>+0(SB), X2                         // stream 0: big-endian bytes of e to h
+	MOVOU X1, (DI)                                       // stream 0: a to d
+	MOVOU X2, 16(DI)                                     // stream 0: e to h
+	RET

@@ -58,6 +58,44 @@ func testBatch[T [hash.HeaderSize]byte | [hash.PairSize]byte](t *testing.T, sum 
 	})
 }
 
+// Each kernel, and Auto, which may be several, hashes any number of messages, without allocating.
+func TestSumsOfAnyNumber(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 18))
+	const most = 70 // two groups of the widest kernel and some of each other
+	headers, pairs, dst := make([][hash.HeaderSize]byte, most), make([][hash.PairSize]byte, most), make([][32]byte, most)
+	fill(headers)
+	fill(pairs)
+	before := make([]byte, 64)
+	randomize(r, before)
+	prefix := hash.NewPrefix(before)
+	for _, k := range append([]hash.Kernel{hash.Auto}, hash.Kernels()...) {
+		t.Run(k.String(), func(t *testing.T) {
+			for n := range most + 1 {
+				clear(dst)
+				hash.SumHeaders(k, dst, headers[:n])
+				for i := range n {
+					require.Equal(t, sum256d(headers[i][:]), dst[i], "header %d of %d", i, n)
+				}
+				hash.SumPairs(k, dst, pairs[:n])
+				for i := range n {
+					require.Equal(t, sum256d(pairs[i][:]), dst[i], "pair %d of %d", i, n)
+				}
+				require.Equal(t, make([][32]byte, most-n), dst[n:], "the rest is as it was")
+				for _, size := range []int{0, 1, 55, 56, 64, 119, 120, 186} {
+					src := make([]byte, n*size)
+					randomize(r, src)
+					checkSuffixes(t, k, before, src, n, size)
+					require.Zero(t, testing.AllocsPerRun(1, func() { hash.SumSuffixes(k, dst[:n], prefix, src, size) }))
+				}
+				require.Zero(t, testing.AllocsPerRun(1, func() {
+					hash.SumHeaders(k, dst, headers[:n])
+					hash.SumPairs(k, dst, pairs[:n])
+				}))
+			}
+		})
+	}
+}
+
 func TestSumHeadersMined(t *testing.T) {
 	eachKernel(t, func(t *testing.T, k hash.Kernel) {
 		var src [][hash.HeaderSize]byte

@@ -184,6 +184,90 @@ func BenchmarkSumPairs(b *testing.B) {
 	b.Run("stdlib", func(b *testing.B) { sumStdlib(b, dst, func(i int) []byte { return src[i][:] }) })
 }
 
+// BenchmarkSumFew hashes pairs in small batches, as Auto and as each kernel, beside crypto/sha256. Each batch waits for the
+// one before it, as the steps of a merkle branch do.
+func BenchmarkSumFew(b *testing.B) {
+	for _, n := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17, 32} {
+		src, dst := make([][hash.PairSize]byte, n), make([][32]byte, n)
+		fill(src)
+		for _, kernel := range append([]hash.Kernel{hash.Auto}, kernels(b)...) {
+			b.Run(fmt.Sprintf("messages=%d/kernel=%v", n, kernel), func(b *testing.B) {
+				b.ReportAllocs()
+				for range b.N {
+					hash.SumPairs(kernel, dst, src)
+					for i := range dst {
+						copy(src[i][:], dst[i][:])
+					}
+				}
+				reportRate(b, b.N*n)
+			})
+		}
+		b.Run(fmt.Sprintf("messages=%d/stdlib", n), func(b *testing.B) {
+			for range b.N {
+				for i := range src {
+					first := sha256.Sum256(src[i][:])
+					second := sha256.Sum256(first[:])
+					copy(src[i][:], second[:])
+				}
+			}
+			reportRate(b, b.N*n)
+		})
+	}
+}
+
+// BenchmarkSumOne hashes one message after the other, each waiting for the one before it: a header, a pair, and a coinbase of
+// 250 bytes of which the first block is shared. Beside SumHeaders and so on with Auto: Sum256d, and crypto/sha256, which
+// restores the digest saved after that block.
+func BenchmarkSumOne(b *testing.B) {
+	var header [1][hash.HeaderSize]byte
+	var pair [1][hash.PairSize]byte
+	var sum [1][32]byte
+	var coinbase [250]byte
+	prefix, suffix := hash.NewPrefix(coinbase[:64]), coinbase[64:]
+	prefixed := sha256.New()
+	prefixed.Write(coinbase[:64])
+	saved, err := prefixed.(encoding.BinaryMarshaler).MarshalBinary()
+	if err != nil {
+		b.Fatal(err)
+	}
+	restore := prefixed.(encoding.BinaryUnmarshaler)
+	stdlib := func(message []byte) [32]byte {
+		first := sha256.Sum256(message)
+		return sha256.Sum256(first[:])
+	}
+	var digest [32]byte
+	for _, way := range []struct {
+		name    string
+		message []byte
+		sum     func()
+	}{
+		{"header/auto", header[0][:], func() { hash.SumHeaders(hash.Auto, sum[:], header[:]) }},
+		{"header/Sum256d", header[0][:], func() { sum[0] = hash.Sum256d(header[0][:]) }},
+		{"header/stdlib", header[0][:], func() { sum[0] = stdlib(header[0][:]) }},
+		{"pair/auto", pair[0][:], func() { hash.SumPairs(hash.Auto, sum[:], pair[:]) }},
+		{"pair/Sum256d", pair[0][:], func() { sum[0] = hash.Sum256d(pair[0][:]) }},
+		{"pair/stdlib", pair[0][:], func() { sum[0] = stdlib(pair[0][:]) }},
+		{"coinbase/auto", suffix, func() { hash.SumSuffixes(hash.Auto, sum[:], prefix, suffix, len(suffix)) }},
+		{"coinbase/Sum256d", suffix, func() { sum[0] = hash.Sum256d(coinbase[:]) }},
+		{"coinbase/stdlib", suffix, func() {
+			if err := restore.UnmarshalBinary(saved); err != nil {
+				b.Fatal(err)
+			}
+			prefixed.Write(suffix)
+			sum[0] = sha256.Sum256(prefixed.Sum(digest[:0]))
+		}},
+	} {
+		b.Run(way.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for range b.N {
+				way.sum()
+				copy(way.message, sum[0][:])
+			}
+			reportRate(b, b.N)
+		})
+	}
+}
+
 // BenchmarkSumSuffixes hashes the coinbases of a job: 250 bytes, of which the first block is shared.
 func BenchmarkSumSuffixes(b *testing.B) {
 	const size = 250 - 64

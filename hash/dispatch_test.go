@@ -125,3 +125,49 @@ func TestKernelThatSums(t *testing.T) {
 		require.Equal(t, want+k.String(), strings.ToLower(name))
 	})
 }
+
+// A message alone is read by the kernel that was named, too: as a suffix, because of a header or a pair Go makes a group.
+func TestKernelThatSumsOne(t *testing.T) {
+	inAssembly(t, func(t *testing.T, k Kernel) {
+		want := "blocks" + k.String()
+		switch k {
+		case SHANI:
+			want = "sumsuffixshani"
+		case ARM64:
+			want = "compressarm64"
+		case AVX512x2: // which leaves half a group to one stream
+			want = "blocksavx512"
+		}
+		const size = 128
+		suffix := forbidden[byte](t, size)
+		name := toucher(t, func() { SumSuffixes(k, make([][32]byte, 1), Prefix{}, suffix, size) })
+		require.Equal(t, want, strings.ToLower(name))
+		if k == SHANI { // which makes no group of one
+			headers, pairs := forbidden[[HeaderSize]byte](t, 1), forbidden[[PairSize]byte](t, 1)
+			require.Equal(t, "sumHeaderSHANI", toucher(t, func() { SumHeaders(k, make([][32]byte, 1), headers) }))
+			require.Equal(t, "sumPairSHANI", toucher(t, func() { SumPairs(k, make([][32]byte, 1), pairs) }))
+		}
+	})
+}
+
+// Auto takes the kernel of its choice: for one message, for as many as are few, and for more.
+func TestKernelThatAutoTakes(t *testing.T) {
+	c := Auto.mustChoose()
+	if c.many == Generic {
+		t.Skip("there is no other kernel on this machine")
+	}
+	require.Equal(t, choose(Auto.Resolve(), machine(), outcome), c)
+	full := forbidden[[PairSize]byte](t, 64)
+	name := toucher(t, func() { SumPairs(Auto, make([][32]byte, 64), full) })
+	require.Equal(t, "sumpairs"+c.many.String(), strings.ToLower(name))
+	if c.few == SHANI {
+		name = toucher(t, func() { SumPairs(Auto, make([][32]byte, 1), full[:1]) })
+		require.Equal(t, "sumPairSHANI", name)
+		name = toucher(t, func() { SumPairs(Auto, make([][32]byte, shaniFew), full[:shaniFew]) })
+		require.Equal(t, "sumPairsSHANI", name)
+		name = toucher(t, func() { SumHeaders(Auto, make([][32]byte, 1), forbidden[[HeaderSize]byte](t, 1)) })
+		require.Equal(t, "sumHeaderSHANI", name)
+		name = toucher(t, func() { SumSuffixes(Auto, make([][32]byte, 1), Prefix{}, forbidden[byte](t, 128), 128) })
+		require.Equal(t, "sumSuffixSHANI", name)
+	}
+}

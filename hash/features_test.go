@@ -53,6 +53,42 @@ func TestKernelsOfFeatures(t *testing.T) {
 	}
 }
 
+// Of few messages Auto asks a kernel that this machine has, and that passed.
+func TestChoice(t *testing.T) {
+	pass := failing()
+	for _, test := range []struct {
+		many Kernel
+		has  features
+		test func(Kernel) error
+		want choice
+	}{
+		{Generic, features{}, pass, choice{many: Generic}},
+		{ARM64, features{arm64SHA2: true}, pass, choice{ARM64, Generic, 1}},
+		{SHANI, features{sha: true, avx2: true}, pass, choice{many: SHANI}},
+		{AVX2, features{avx2: true}, pass, choice{AVX2, Generic, 1}},
+		{AVX512, features{avx512: true}, pass, choice{AVX512, Generic, 1}},
+		{AVX512, features{sha: true, avx512: true}, pass, choice{AVX512, SHANI, shaniFew}},
+		{AVX512x2, features{sha: true, avx512: true, fourPorts: true}, pass, choice{AVX512x2, SHANI, shaniFew}},
+		{AVX512, features{sha: true, avx512: true}, failing(SHANI), choice{AVX512, Generic, 1}},
+		{AVX512, features{avx512: true}, failing(Generic), choice{many: AVX512}},
+	} {
+		c := choose(test.many, test.has, test.test)
+		require.Equal(t, test.want, c)
+		for left := 1; left < 40; left++ {
+			want := c.many
+			if left <= c.atMost {
+				want = c.few
+			}
+			require.Equal(t, want, c.of(left))
+		}
+	}
+	for k := Auto + 1; k < kernelCount; k++ {
+		if SelfTest(k) == nil {
+			require.Equal(t, choice{many: k}, k.mustChoose(), "one that is named is the only one")
+		}
+	}
+}
+
 // No kernel needs an extension that was not asked for: each generator says at every function which ones it uses.
 func TestAssemblyNeedsNothingElse(t *testing.T) {
 	asked := map[Kernel][]string{ // those of amd64's baseline included
@@ -116,6 +152,6 @@ func TestAssemblyClearsUpperHalves(t *testing.T) {
 }
 
 func TestKernelsDoNotAllocate(t *testing.T) {
-	require.Zero(t, testing.AllocsPerRun(10, func() { Auto.mustCheck() }))
-	require.Zero(t, testing.AllocsPerRun(10, func() { Generic.mustCheck() }))
+	require.Zero(t, testing.AllocsPerRun(10, func() { Auto.mustChoose() }))
+	require.Zero(t, testing.AllocsPerRun(10, func() { Generic.mustChoose() }))
 }

@@ -12,6 +12,8 @@ type Kernel uint8
 
 const (
 	// Auto is the kernel that [Kernel.Resolve] expects to be the fastest one here. It is not measured: package bench does that.
+	// A batch of a few messages, and the few that are left at the end of a larger one, it hashes with another kernel where that
+	// one is expected to be faster for so few: [SHANI] before wider ones, and where there is none [Generic] for one message.
 	Auto Kernel = iota
 	// Generic is plain Go, available everywhere. It defines what the others compute.
 	Generic
@@ -81,7 +83,7 @@ func Kernels() []Kernel { return slices.Clone(here().passed) }
 func Refused() []*Refusal { return slices.Clone(here().refused) }
 
 // Resolve returns the kernel that [Auto] stands for on this machine, and any other kernel unchanged: the one expected to be
-// the fastest of those that pass [SelfTest]. It panics if none does, not even [Generic]: then nothing that is computed here
+// the fastest, of a search and of large batches, of those that pass [SelfTest]. It panics if none does, not even [Generic]: then nothing that is computed here
 // can be believed.
 func (k Kernel) Resolve() Kernel {
 	if k == Auto {
@@ -114,15 +116,6 @@ func (k Kernel) checkOn(f features, test func(Kernel) error) error {
 		return &Refusal{k, err}
 	}
 	return nil
-}
-
-// mustCheck is check for callers that return no error.
-func (k Kernel) mustCheck() Kernel {
-	k, err := k.check()
-	if err != nil {
-		panic("hash: " + err.Error())
-	}
-	return k
 }
 
 // outcomes are what is wrong with each kernel, found out when it is first asked for.

@@ -98,10 +98,10 @@ func TestBatchesStayInTheirMemory(t *testing.T) {
 					copy(pairs[i][:], headers[i][:])
 				}
 				sumHeadersGeneric(want, headers)
-				sumHeaders(k, dst, headers)
+				sumHeaders(choice{many: k}, dst, headers)
 				require.Equal(t, want, dst, "%d headers", n)
 				sumPairsGeneric(want, pairs)
-				sumPairs(k, dst, pairs)
+				sumPairs(choice{many: k}, dst, pairs)
 				require.Equal(t, want, dst, "%d pairs", n)
 				for _, size := range []int{1, 55, 63, 64, 65, 128, 200} {
 					suffixes := fenced[byte](memory, n*size)
@@ -109,7 +109,7 @@ func TestBatchesStayInTheirMemory(t *testing.T) {
 						suffixes[i] = byte(r.Uint32())
 					}
 					sumSuffixesGeneric(want, Prefix{}, suffixes, size)
-					sumSuffixes(k, dst, Prefix{}, suffixes, size)
+					sumSuffixes(choice{many: k}, dst, Prefix{}, suffixes, size)
 					require.Equal(t, want, dst, "%d suffixes of %d bytes", n, size)
 				}
 			}

@@ -90,9 +90,9 @@ func selfTest(k Kernel) error {
 		return err
 	}
 	return testBatches(
-		func(dst [][32]byte, src [][HeaderSize]byte) { sumHeaders(k, dst, src) },
-		func(dst [][32]byte, src [][PairSize]byte) { sumPairs(k, dst, src) },
-		func(dst [][32]byte, p Prefix, src []byte, size int) { sumSuffixes(k, dst, p, src, size) },
+		func(dst [][32]byte, src [][HeaderSize]byte) { sumHeaders(choice{many: k}, dst, src) },
+		func(dst [][32]byte, src [][PairSize]byte) { sumPairs(choice{many: k}, dst, src) },
+		func(dst [][32]byte, p Prefix, src []byte, size int) { sumSuffixes(choice{many: k}, dst, p, src, size) },
 	)
 }
 
@@ -162,8 +162,8 @@ func checkKnown(out []Candidate, tried uint64, k int, mask, shift uint32) error 
 }
 
 // testBatches hashes the known headers, as headers, as suffixes of nothing, and as suffixes of their first block where that
-// is the same, and makes the merkle root of their digests, in batches of 32, 16, 8, 4, 2 and 1 pairs. It says which answer
-// is wrong.
+// is the same, the first two kinds one at a time too, and makes the merkle root of their digests, in batches of 32, 16, 8, 4,
+// 2 and 1 pairs. It says which answer is wrong.
 func testBatches(
 	headers func([][32]byte, [][HeaderSize]byte),
 	pairs func([][32]byte, [][PairSize]byte),
@@ -194,6 +194,14 @@ func testBatches(
 	for i := range again {
 		if again[i] != digests[i] {
 			return fmt.Errorf("batch of suffixes: digest %d is %x, must be %x (internal order)", i, again[i], digests[i])
+		}
+	}
+	for i := range again {
+		if headers(again[i:i+1], src[i:i+1]); again[i] != digests[i] {
+			return fmt.Errorf("header %d alone: digest is %x, must be %x (internal order)", i, again[i], digests[i])
+		}
+		if suffixes(again[i:i+1], Prefix{}, src[i][:], HeaderSize); again[i] != digests[i] {
+			return fmt.Errorf("suffix %d alone: digest is %x, must be %x (internal order)", i, again[i], digests[i])
 		}
 	}
 	again, messages = again[:len(knownWords[0])], messages[:0]

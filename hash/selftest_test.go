@@ -151,7 +151,9 @@ func TestSelfTestOfBatches(t *testing.T) {
 	for message := range 64 {
 		require.Error(t, testBatches(func(dst [][32]byte, src [][HeaderSize]byte) {
 			sumHeadersGeneric(dst, src)
-			flip(&dst[message], message)
+			if len(dst) > 1 {
+				flip(&dst[message], message)
+			}
 		}, sumPairsGeneric, sumSuffixesGeneric), "header %d", message)
 
 		for _, prefixes := range []bool{false, true} {
@@ -160,13 +162,33 @@ func TestSelfTestOfBatches(t *testing.T) {
 			}
 			err := testBatches(sumHeadersGeneric, sumPairsGeneric, func(dst [][32]byte, p Prefix, src []byte, size int) {
 				sumSuffixesGeneric(dst, p, src, size)
-				if prefixes == (p.Size() > 0) {
+				if prefixes == (p.Size() > 0) && len(dst) > 1 {
 					flip(&dst[message], message)
 				}
 			})
 			require.ErrorContains(t, err, "batch of suffixes", "suffix %d", message)
 			require.ErrorContains(t, err, fmt.Sprintf(": digest %d is ", message))
 		}
+	}
+	for message := range 64 {
+		alone := 0 // how many there were
+		spoil := func(dst [][32]byte) {
+			if len(dst) == 1 {
+				if alone == message {
+					flip(&dst[0], message)
+				}
+				alone++
+			}
+		}
+		require.ErrorContains(t, testBatches(func(dst [][32]byte, src [][HeaderSize]byte) {
+			sumHeadersGeneric(dst, src)
+			spoil(dst)
+		}, sumPairsGeneric, sumSuffixesGeneric), fmt.Sprintf("header %d alone: digest is ", message))
+		alone = 0
+		require.ErrorContains(t, testBatches(sumHeadersGeneric, sumPairsGeneric, func(dst [][32]byte, p Prefix, src []byte, size int) {
+			sumSuffixesGeneric(dst, p, src, size)
+			spoil(dst)
+		}), fmt.Sprintf("suffix %d alone: digest is ", message))
 	}
 	for size := 1; size <= 32; size *= 2 {
 		for message := range size {

@@ -72,3 +72,20 @@ func sumPairsSHANI(dst *[32]byte, src *[PairSize]byte, n int)
 //
 //go:noescape
 func compressSHANI(states *[shaniStreams][8]uint32, messages *[shaniStreams]*byte, blocks int)
+
+// sumHeaderSHANI hashes one header, the fastest way where the next message has to wait for the digest. It works like
+// sumHeader.
+//
+//go:noescape
+func sumHeaderSHANI(dst *[32]byte, src *[HeaderSize]byte)
+
+// sumPairSHANI hashes one pair, likewise. It works like sumPair.
+//
+//go:noescape
+func sumPairSHANI(dst *[32]byte, src *[PairSize]byte)
+
+// sumSuffixSHANI hashes one message, likewise: from state on, so many blocks of it, and so many that end in padding. It works
+// like sumSuffix.
+//
+//go:noescape
+func sumSuffixSHANI(dst *[32]byte, state *[8]uint32, message *byte, blocks int, end *byte, endBlocks int)

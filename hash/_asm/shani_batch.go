@@ -168,7 +168,9 @@ func (w *shaniWriter) pad(n, offset int, length uint32) {
 // shaniBatch writes the batches. It returns the operations of a header, times four, and of a pair, times four.
 func shaniBatch() (headers, pairs shaniOperations) {
 	shaniCompress()
-	return shaniHeaders(), shaniPairs()
+	headers, pairs = shaniHeaders(), shaniPairs()
+	shaniOne()
+	return headers, pairs
 }
 
 func shaniCompress() {
