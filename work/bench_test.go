@@ -1,6 +1,7 @@
 package work_test
 
 import (
+	"crypto/sha256"
 	"testing"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -45,6 +46,33 @@ func BenchmarkSetExtranonce(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkFoldBranch folds a branch of 12 hashes, as a block of 4000 transactions has, beside the same with crypto/sha256.
+func BenchmarkFoldBranch(b *testing.B) {
+	branch := make([]chainhash.Hash, 12)
+	for i := range branch {
+		branch[i] = chainhash.HashH([]byte{byte(i)})
+	}
+	var leaf chainhash.Hash
+	b.Run("FoldBranch", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			leaf = work.FoldBranch(leaf, branch)
+		}
+	})
+	b.Run("stdlib", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var pair [2 * chainhash.HashSize]byte
+			for i := range branch {
+				copy(pair[:], leaf[:])
+				copy(pair[chainhash.HashSize:], branch[i][:])
+				first := sha256.Sum256(pair[:])
+				leaf = sha256.Sum256(first[:])
+			}
+		}
+	})
 }
 
 func BenchmarkMerkleRoot(b *testing.B) {

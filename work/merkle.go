@@ -46,13 +46,14 @@ func MerkleBranch(leaves []chainhash.Hash) []chainhash.Hash {
 // FoldBranch returns the root of the tree in which leaf is the first leaf and branch its path as MerkleBranch returns it. All
 // hashes are in internal order. It allocates nothing.
 func FoldBranch(leaf chainhash.Hash, branch []chainhash.Hash) chainhash.Hash {
-	var pair [hash.PairSize]byte
+	var pair [1][hash.PairSize]byte
+	sum := [1][chainhash.HashSize]byte{leaf}
 	for i := range branch {
-		copy(pair[:], leaf[:])
-		copy(pair[chainhash.HashSize:], branch[i][:])
-		leaf = hash.Sum256d(pair[:])
+		copy(pair[0][:], sum[0][:])
+		copy(pair[0][chainhash.HashSize:], branch[i][:])
+		hash.SumPairs(hash.Auto, sum[:], pair[:])
 	}
-	return leaf
+	return sum[0]
 }
 
 // foldBatch is how many pairs foldLevel hands to the kernel at once.
