@@ -87,6 +87,9 @@ const (
 	reasonDuplicate
 )
 
+// Unsubscribed says that the word is Unauthorized because the connection was not even subscribed: pools have another code for it.
+func (v *Verdict) Unsubscribed() bool { return v.reason == reasonUnsubscribed }
+
 // Detail says in words what was wrong, with the offending values; "" for a share that is credited. It is for people and may
 // change; programs branch on Word. Under a preset it tells what the pool found wrong, in our words.
 func (v *Verdict) Detail() string {
