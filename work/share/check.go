@@ -6,7 +6,6 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 
 	"github.com/touchstone-btc/touchstone/hash"
-	"github.com/touchstone-btc/touchstone/work"
 )
 
 // Check judges one submission by what the session was told until now. An accepted share is remembered: the same again is a
@@ -14,14 +13,13 @@ import (
 //
 // An error means that the share could not be judged: ErrFull, and, in sessions of which something was missed, ErrNoJob,
 // ErrNoExtranonce and ErrNoDifficulty. The verdict then has no word, but may still say that the header is a block.
-func (s *Session) Check(sub *Submission) (Verdict, error) {
+func (s *Session) Check(sub *Submission) (v Verdict, err error) {
 	one := singles.Get().(*single)
 	defer singles.Put(one)
 	one.arena = one.arena[:0]
 	s.prepare(&one.p, sub, &one.arena)
-	one.hash()
-	err := one.p.decide()
-	return one.p.v, err
+	one.hash(&v)
+	return v, one.p.decide(&v)
 }
 
 // single is what Check works with.
@@ -30,29 +28,37 @@ type single struct {
 	arena []byte
 	pair  [1][hash.PairSize]byte
 	sum   [1][32]byte
+	head  [1][hash.HeaderSize]byte
 }
 
 var singles = sync.Pool{New: func() any { return new(single) }}
 
-// hash completes the header and hashes it.
-func (o *single) hash() {
+// hash builds the header and hashes it, if it can be built.
+func (o *single) hash(v *Verdict) {
 	p := &o.p
 	if !p.buildable {
 		return
 	}
+	root := &p.job.work.MerkleRoot
 	if p.job.work.HasCoinbase() {
-		root := o.merkleRoot()
-		copy(p.v.Header[36:], root[:])
+		root = o.merkleRoot()
 	}
-	p.v.Hash, p.v.Built = hash.Sum256d(p.v.Header[:]), true
+	p.putHeader(&o.head[0], root)
+	hash.SumHeaders(hash.Auto, o.sum[:], o.head[:])
+	v.Header, v.Hash, v.Built = o.head[0], o.sum[0], true
 }
 
 // merkleRoot hashes the coinbase and folds the branch onto it.
-func (o *single) merkleRoot() chainhash.Hash {
+func (o *single) merkleRoot() *chainhash.Hash {
 	p := &o.p
 	start := len(o.arena)
 	o.arena = p.job.appendCoinbase(o.arena, p.extranonce1, p.extranonce2)
 	coinbase := o.arena[start:]
 	hash.SumSuffixes(hash.Auto, o.sum[:], p.job.prefix, coinbase, len(coinbase))
-	return work.FoldBranch(o.sum[0], p.job.work.Branch)
+	for i := range p.job.work.Branch {
+		copy(o.pair[0][:], o.sum[0][:])
+		copy(o.pair[0][32:], p.job.work.Branch[i][:])
+		hash.SumPairs(hash.Auto, o.sum[:], o.pair[:])
+	}
+	return (*chainhash.Hash)(&o.sum[0])
 }

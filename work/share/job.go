@@ -2,6 +2,7 @@ package share
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"github.com/touchstone-btc/touchstone/hash"
 	"github.com/touchstone-btc/touchstone/work"
@@ -17,6 +18,7 @@ type Job struct {
 	// The coinbase of each share is prefix, tail, extranonce1, extranonce2 and the job's suffix.
 	prefix hash.Prefix
 	tail   []byte
+	serial uint32 // by which a batch finds jobs it has met
 	// cost is about how many bytes the job takes.
 	cost int64
 }
@@ -29,17 +31,20 @@ func NewJob(j *work.Job) (*Job, error) {
 	}
 	p := hash.NewPrefix(j.CoinbasePrefix)
 	return &Job{
-		work: j, prefix: p, tail: j.CoinbasePrefix[p.Size():],
+		work: j, prefix: p, tail: j.CoinbasePrefix[p.Size():], serial: serials.Add(1),
 		cost: int64(len(j.CoinbasePrefix) + len(j.CoinbaseSuffix) + 32*len(j.Branch) + 512),
 	}, nil
 }
 
+// serials numbers the jobs.
+var serials atomic.Uint32
+
 // Work returns the job as it was given to NewJob. It must not be changed.
 func (j *Job) Work() *work.Job { return j.work }
 
-// coinbaseSize is how long a coinbase is with extranonces of so many bytes together.
-func (j *Job) coinbaseSize(extranonce int) int {
-	return len(j.work.CoinbasePrefix) + extranonce + len(j.work.CoinbaseSuffix)
+// suffixSize is how long a coinbase is from its tail on, with extranonces of so many bytes together.
+func (j *Job) suffixSize(extranonce int) int {
+	return len(j.tail) + extranonce + len(j.work.CoinbaseSuffix)
 }
 
 // appendCoinbase appends the coinbase from its tail on.

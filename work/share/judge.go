@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
+
 	"github.com/touchstone-btc/touchstone/work"
 )
 
@@ -13,9 +15,7 @@ import (
 
 // pending is a submission between prepare and decide. It refers to nothing of the submission itself.
 type pending struct {
-	policy *Policy
-	rules  []Rule
-	budget *budget
+	validator *Validator
 
 	job    *Job  // nil if it is not known
 	tip    *tip  // whose duplicates it is held against; nil if none is known
@@ -28,8 +28,12 @@ type pending struct {
 	keyed                    bool     // the key does not come from the header's hash
 	scope                    [16]byte // among whose submissions, zero for the whole pool
 
-	buildable bool // the header is to be built: v.Header holds all of it but the merkle root
-	v         Verdict
+	buildable bool   // the header is to be built: of the job, the merkle root, and these
+	rolled    uint32 // its whole version
+	ntime     uint32
+	nonce     uint32
+
+	place int32 // a Batch's
 }
 
 // extras is what rules look at beside the header.
@@ -50,15 +54,14 @@ type extras struct {
 	now           int64 // seconds since 1970
 	hasNow        bool
 	age           time.Duration // of the job
-	first, second offer         // first must be reached, or second if that is known
-	earlier       bool          // second is looked at with the tolerance for a difficulty before
+	first, second *offer        // first must be reached, or second if that is known
 }
 
 // prepare fills p with all that the verdict on sub depends on, but for the hash and the duplicates. Bytes of sub that are needed
 // later are appended to arena.
 func (s *Session) prepare(p *pending, sub *Submission, arena *[]byte) {
-	v := s.validator
-	*p = pending{policy: &v.policy, rules: v.rules, budget: &v.budget}
+	*p = pending{validator: s.validator}
+	k := &s.validator.policy
 	p.malformed = sub.Malformed
 	p.hasNow = !sub.Received.IsZero()
 	if p.hasNow {
@@ -76,13 +79,13 @@ func (s *Session) prepare(p *pending, sub *Submission, arena *[]byte) {
 	}
 	var f fields
 	if is != nil {
-		f = p.policy.read(sub, is.extranonce2Size, arena)
+		f = k.read(sub, is.extranonce2Size, arena)
 		s.fill(p, is, sub, &f, arena)
 	}
 	if p.tip == nil && s.newest != nil {
 		p.tip = s.newest.tip
 	}
-	if k := p.policy; k.Key != HeaderHash || k.Scope != WholePool {
+	if k.Key != HeaderHash || k.Scope != WholePool {
 		s.narrow(p, is)
 		p.makeKey(sub, &f)
 	}
@@ -94,7 +97,7 @@ func (s *Session) find(p *pending, sub *Submission) *issued {
 	if is == nil || sub.Malformed != "" {
 		return nil
 	}
-	k := p.policy
+	k := &s.validator.policy
 	age := time.Duration(0)
 	if p.hasNow && !is.sent.IsZero() {
 		age = sub.Received.Sub(is.sent)
@@ -125,15 +128,20 @@ func (s *Session) fill(p *pending, is *issued, sub *Submission, f *fields, arena
 	p.extranonce2 = keepIn(arena, f.extranonce2)
 	s.choose(p, is)
 
-	var version uint32
-	version, p.version, p.versionGot, p.versionWant = p.policy.version(j.Version, s.mask, f)
-	p.faults = f.faults
-	if p.faults != 0 || !p.hasExtranonce {
-		return
-	}
-	p.buildable = true
-	h := work.Header{Version: version, PrevBlock: j.PrevBlock, MerkleRoot: j.MerkleRoot, Time: f.time, Bits: j.Bits, Nonce: f.nonce}
-	h.Put(&p.v.Header)
+	p.rolled, p.version, p.versionGot, p.versionWant = s.validator.policy.version(j.Version, s.mask, f)
+	p.ntime, p.nonce, p.faults = f.time, f.nonce, f.faults
+	p.buildable = p.faults == 0 && p.hasExtranonce
+}
+
+// putHeader writes the header into dst; root is the merkle root, if it is that of a coinbase.
+func (p *pending) putHeader(dst *[work.HeaderSize]byte, root *chainhash.Hash) {
+	j := p.job.work
+	binary.LittleEndian.PutUint32(dst[0:], p.rolled)
+	copy(dst[4:], j.PrevBlock[:])
+	copy(dst[36:], root[:])
+	binary.LittleEndian.PutUint32(dst[68:], p.ntime)
+	binary.LittleEndian.PutUint32(dst[72:], uint32(j.Bits))
+	binary.LittleEndian.PutUint32(dst[76:], p.nonce)
 }
 
 // keepIn appends b to the arena and returns it there.
@@ -146,12 +154,12 @@ func keepIn(arena *[]byte, b []byte) []byte {
 // choose picks the difficulty to be reached.
 func (s *Session) choose(p *pending, is *issued) {
 	p.first = is.offer
-	switch p.policy.Difficulty {
+	switch s.validator.policy.Difficulty {
 	case Current:
 		p.first = s.offer
 	case ByChange:
 		p.first = s.offer
-		if is.changes < s.changes && s.previous.known {
+		if is.changes < s.changes && s.previous != nil {
 			p.first = s.previous
 		}
 	case CurrentOrPrevious:
@@ -161,14 +169,15 @@ func (s *Session) choose(p *pending, is *issued) {
 
 // narrow notes among which submissions duplicates are looked for.
 func (s *Session) narrow(p *pending, is *issued) {
-	if p.policy.Scope == WholePool {
+	k := &s.validator.policy
+	if k.Scope == WholePool {
 		return
 	}
 	binary.BigEndian.PutUint64(p.scope[:], s.serial)
 	switch {
-	case p.policy.Scope == OneJob && is != nil:
+	case k.Scope == OneJob && is != nil:
 		binary.BigEndian.PutUint64(p.scope[8:], is.serial)
-	case p.policy.Scope == UntilClean:
+	case k.Scope == UntilClean:
 		binary.BigEndian.PutUint64(p.scope[8:], s.cleans)
 	}
 }
@@ -176,12 +185,14 @@ func (s *Session) narrow(p *pending, is *issued) {
 // makeKey makes the key of policies that don't go by the header's hash: a hash of what they go by.
 func (p *pending) makeKey(sub *Submission, f *fields) {
 	b := append(make([]byte, 0, 256), p.scope[:]...)
-	switch p.policy.Key {
+	switch p.validator.policy.Key {
 	case Numbers:
 		if !p.buildable {
 			return
 		}
-		b = append(b, p.v.Header[:]...) // version, ntime and nonce; the extranonces stand for the merkle root
+		var h [work.HeaderSize]byte
+		p.putHeader(&h, &p.job.work.MerkleRoot)
+		b = append(b, h[:]...) // version, ntime and nonce; the extranonces stand for the merkle root
 		b = append(b, byte(len(p.extranonce1)))
 		b = append(b, p.extranonce1...)
 		b = append(b, p.extranonce2...)
@@ -199,28 +210,29 @@ func (p *pending) makeKey(sub *Submission, f *fields) {
 	p.key, p.keyed = [16]byte(sum[:]), true
 }
 
-// decide tries the rules on a submission whose header is hashed, and completes its verdict. The error says that nothing could be
-// decided; then a block is reported all the same.
-func (p *pending) decide() error {
-	v := &p.v
+// decide tries the rules on a submission whose verdict holds the header and its hash, if one was built, and completes the verdict.
+// The error says that nothing could be decided; then a block is reported all the same.
+func (p *pending) decide(v *Verdict) error {
 	if v.Built {
-		target := p.job.work.Target
-		v.Block = target.MetBy(&v.Hash)
+		v.Block = p.job.work.Target.MetBy(&v.Hash)
 	}
-	v.Target = p.first.target
+	if p.first != nil {
+		v.Target = p.first.target
+	}
+	rules := p.validator.rules
 	sent := false
-	for i := range p.rules {
-		if p.rules[i].Check == CheckBlock {
+	for i := range rules {
+		if rules[i].Check == CheckBlock {
 			sent = true
 			continue
 		}
-		why, err := p.try(p.rules[i].Check)
+		why, err := p.try(v, rules[i].Check)
 		if err != nil {
 			v.Word, v.BlockLost = NotJudged, v.Block && !sent
 			return err
 		}
 		if why != reasonNone {
-			v.Word, v.reason, v.Said = why.word(), why, p.rules[i].Says
+			v.Word, v.reason, v.Said = why.word(), why, rules[i].Says
 			v.BlockLost = v.Block && !sent
 			return nil
 		}
@@ -228,7 +240,7 @@ func (p *pending) decide() error {
 	v.BlockLost = v.Block && !sent
 	switch {
 	case !v.Built: // a policy that has no rule for what is missing
-		why, err := p.unbuilt()
+		why, err := p.unbuilt(v)
 		v.Word, v.reason = why.word(), why
 		return err
 	case v.Block:
@@ -240,17 +252,17 @@ func (p *pending) decide() error {
 }
 
 // unbuilt is why no header could be built.
-func (p *pending) unbuilt() (reason, error) {
+func (p *pending) unbuilt(v *Verdict) (reason, error) {
 	switch {
 	case p.malformed != "":
-		p.v.shape = p.malformed
+		v.shape = p.malformed
 		return reasonShape, nil
 	case p.job == nil:
 		return p.noJob()
 	case !p.hasExtranonce:
 		return reasonNone, ErrNoExtranonce
 	case p.faults&FaultExtranonce2 != 0:
-		return p.badExtranonce2(), nil
+		return p.badExtranonce2(v), nil
 	case p.faults&FaultVersionBits != 0:
 		return reasonBitsText, nil
 	case p.faults&FaultTime != 0:
@@ -260,18 +272,17 @@ func (p *pending) unbuilt() (reason, error) {
 }
 
 // try is one rule. It returns reasonNone if that has nothing against the share.
-func (p *pending) try(c Check) (reason, error) {
+func (p *pending) try(v *Verdict, c Check) (reason, error) {
 	switch c {
 	case CheckExtranonce2, CheckVersion, CheckTime, CheckNonce, CheckStale, CheckAge:
 		if p.job == nil || !p.hasExtranonce {
-			return p.unbuilt()
+			return p.unbuilt(v)
 		}
 	case CheckTimeFrom, CheckTimeTo, CheckZeros, CheckDifficulty:
-		if !p.v.Built {
-			return p.unbuilt()
+		if !v.Built {
+			return p.unbuilt(v)
 		}
 	}
-	v := &p.v
 	switch c {
 	case CheckShape:
 		if p.malformed != "" {
@@ -296,7 +307,7 @@ func (p *pending) try(c Check) (reason, error) {
 		}
 	case CheckExtranonce2:
 		if p.faults&FaultExtranonce2 != 0 {
-			return p.badExtranonce2(), nil
+			return p.badExtranonce2(v), nil
 		}
 	case CheckVersion:
 		v.got, v.want = p.versionGot, p.versionWant
@@ -314,20 +325,20 @@ func (p *pending) try(c Check) (reason, error) {
 			return reasonStale, nil
 		}
 	case CheckAge:
-		if p.policy.ShareAge > 0 && p.age > p.policy.ShareAge {
-			v.got, v.want = int64(p.age/time.Second), int64(p.policy.ShareAge/time.Second)
+		if limit := p.validator.policy.ShareAge; limit > 0 && p.age > limit {
+			v.got, v.want = int64(p.age/time.Second), int64(limit/time.Second)
 			return reasonAge, nil
 		}
 	case CheckTimeFrom, CheckTimeTo:
-		return p.tryTime(c), nil
+		return p.tryTime(v, c), nil
 	case CheckZeros:
 		if binary.LittleEndian.Uint32(v.Hash[28:]) != 0 {
 			return reasonZeros, nil
 		}
 	case CheckDifficulty:
-		return p.tryDifficulty()
+		return p.tryDifficulty(v)
 	case CheckDuplicate:
-		return p.tryDuplicate()
+		return p.tryDuplicate(v)
 	}
 	return reasonNone, nil
 }
@@ -343,21 +354,21 @@ func (p *pending) noJob() (reason, error) {
 	return reasonNoSuchJob, nil
 }
 
-func (p *pending) badExtranonce2() reason {
+func (p *pending) badExtranonce2(v *Verdict) reason {
 	if p.sizeGot >= 0 {
-		p.v.got, p.v.want = int64(p.sizeGot), int64(p.size)
+		v.got, v.want = int64(p.sizeGot), int64(p.size)
 		return reasonExtranonce2Size
 	}
 	return reasonExtranonce2Text
 }
 
 // tryTime holds ntime against its limits.
-func (p *pending) tryTime(c Check) reason {
-	v, j := &p.v, p.job.work
+func (p *pending) tryTime(v *Verdict, c Check) reason {
+	k, j := &p.validator.policy, p.job.work
 	ntime := int64(binary.LittleEndian.Uint32(v.Header[68:]))
 	if c == CheckTimeFrom {
 		from := int64(j.Time)
-		if p.policy.TimeFrom == FromMinTime && j.MinTime != 0 {
+		if k.TimeFrom == FromMinTime && j.MinTime != 0 {
 			from = int64(j.MinTime)
 		}
 		if ntime < from {
@@ -367,15 +378,15 @@ func (p *pending) tryTime(c Check) reason {
 		return reasonNone
 	}
 	to := int64(j.Time)
-	if p.policy.TimeTo == AfterClock {
+	if k.TimeTo == AfterClock {
 		if !p.hasNow {
 			return reasonNone
 		}
 		to = p.now
 	}
 	ahead := int64(work.MaxFutureTime)
-	if p.policy.TimeAhead != 0 {
-		ahead = int64(p.policy.TimeAhead / time.Second)
+	if k.TimeAhead != 0 {
+		ahead = int64(k.TimeAhead / time.Second)
 	}
 	if to += ahead; ntime > to {
 		v.got, v.want = ntime, to
@@ -385,14 +396,13 @@ func (p *pending) tryTime(c Check) reason {
 }
 
 // tryDifficulty holds the hash against the share target.
-func (p *pending) tryDifficulty() (reason, error) {
-	v := &p.v
+func (p *pending) tryDifficulty(v *Verdict) (reason, error) {
 	switch {
-	case p.policy.BlocksPass && v.Block:
-	case !p.first.known:
+	case p.validator.policy.BlocksPass && v.Block:
+	case p.first == nil:
 		return reasonNone, ErrNoDifficulty
 	case p.first.eased.MetBy(&v.Hash):
-	case p.second.known && p.second.easedPrevious.MetBy(&v.Hash):
+	case p.second != nil && p.second.easedPrevious.MetBy(&v.Hash):
 		v.Target = p.second.target
 	default:
 		return reasonDifficulty, nil
@@ -401,20 +411,20 @@ func (p *pending) tryDifficulty() (reason, error) {
 }
 
 // tryDuplicate remembers the share, unless it is there already.
-func (p *pending) tryDuplicate() (reason, error) {
+func (p *pending) tryDuplicate(v *Verdict) (reason, error) {
 	if p.tip == nil {
 		return reasonNone, nil // no job was ever sent: a later rule refuses
 	}
 	if !p.keyed {
-		if !p.v.Built {
+		if !v.Built {
 			return reasonNone, nil // the same
 		}
-		p.key = [16]byte(p.v.Hash[:16]) // the other end begins with zeros
+		p.key = [16]byte(v.Hash[:16]) // the other end begins with zeros
 		for i := range p.scope {
 			p.key[i] ^= p.scope[i] // a hash is random, so it stays one in each scope
 		}
 	}
-	added, err := p.tip.seen.insert(&p.key, p.budget)
+	added, err := p.tip.seen.insert(&p.key, &p.validator.budget)
 	if err == nil && !added {
 		return reasonDuplicate, nil
 	}

@@ -35,7 +35,7 @@ type Session struct {
 	assumed         bool // it began before we came: what was not seen is assumed
 	missed          bool // jobs may have been sent that were not seen
 
-	offer, previous offer  // the difficulty in force, and the one before it
+	offer, previous *offer // the difficulty in force, and the one before it; nil if not known
 	changes         uint64 // of the difficulty
 
 	jobs   map[string]*issued
@@ -47,9 +47,8 @@ type Session struct {
 	closed bool
 }
 
-// offer is a difficulty and what it asks of a hash.
+// offer is a difficulty and what it asks of a hash. It is not changed.
 type offer struct {
-	known bool
 	// target has to be met; eased and easedPrevious are that with the tolerances of the policy.
 	target, eased, easedPrevious work.Target
 }
@@ -61,7 +60,7 @@ type issued struct {
 	extranonce1     []byte
 	hasExtranonce   bool
 	extranonce2Size int
-	offer           offer
+	offer           *offer
 	changes         uint64
 	serial          uint64
 	sent            time.Time
@@ -119,13 +118,13 @@ func (s *Session) SetMask(bits uint32) {
 // SetTarget sets the difficulty of the jobs sent from now on, as the target that a hash must not exceed.
 func (s *Session) SetTarget(t work.Target) {
 	p := &s.validator.policy
-	o := offer{known: true, target: t, eased: ease(t, p.Tolerance), easedPrevious: ease(t, p.PreviousTolerance)}
+	o := &offer{target: t, eased: ease(t, p.Tolerance), easedPrevious: ease(t, p.PreviousTolerance)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.offer.known && s.offer.target == t {
+	if s.offer != nil && s.offer.target == t {
 		return
 	}
-	if s.offer.known {
+	if s.offer != nil {
 		s.previous = s.offer
 	}
 	s.offer = o
@@ -266,7 +265,7 @@ func (s *Session) Assume() {
 		s.mask.granted, s.mask.bits = true, work.MaskBIP323
 	}
 	s.extranonce1 = nil
-	s.offer, s.previous = offer{}, offer{}
+	s.offer, s.previous = nil, nil
 	s.changes++
 }
 
