@@ -108,7 +108,7 @@ func BenchmarkDecode(b *testing.B) {
 // BenchmarkTranscript reads a recording of submissions and answers, without judging them: b.N counts the submissions.
 func BenchmarkTranscript(b *testing.B) {
 	var recording bytes.Buffer
-	const submits = 1000
+	const submits = 20_000
 	for range submits {
 		fmt.Fprintf(&recording, `{"time":"2026-11-20T14:40:00.123456Z","session":"a1","from":"miner","message":%s}`+"\n", submitLine)
 		fmt.Fprintf(&recording, `{"time":"2026-11-20T14:40:00.153456Z","session":"a1","from":"pool","message":%s}`+"\n", replyLine)

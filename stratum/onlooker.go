@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/touchstone-btc/touchstone/work"
 	"github.com/touchstone-btc/touchstone/work/share"
 )
 
@@ -54,8 +55,9 @@ var ErrClosed = errors.New("the connection was closed before")
 //
 // mining.authorize counts from the request on and is withdrawn if refused; what subscribe and configure grant counts when the
 // answer is seen; version masks hold at once, difficulties and extranonces from the next job on. A connection that did not begin
-// with an open event or a mining.subscribe is one whose beginning was not seen: see [share.Session.Assume]. What the pool sent and
-// could not be read may have been a job: from then on, submissions for jobs not seen are not judged.
+// with an open event or a mining.subscribe is one whose beginning was not seen: see [share.Session.Assume]. So is one in which a
+// difficulty, an extranonce or an answer that grants something could not be read, from there on. What else the pool sent and could
+// not be read may have been a job: from then on, submissions for jobs not seen are not judged.
 type Onlooker struct {
 	sessions []*share.Session
 	message  Message
@@ -66,9 +68,12 @@ type Onlooker struct {
 	assumed bool
 	closed  bool
 
-	submits    uint64
-	unmatched  uint64
-	extranonce Extranonce
+	submits   uint64
+	unmatched uint64
+
+	// What holds for the next job; nil where it is not known.
+	extranonce *Extranonce
+	target     *work.Target
 }
 
 // NewOnlooker returns an onlooker of a connection that keeps these sessions in step, one for each policy to judge by.
@@ -106,7 +111,7 @@ func (o *Onlooker) Observe(from From, line []byte, now time.Time, h Handler) err
 	}
 	if err := Decode(line, &o.message); err != nil {
 		if from == FromPool {
-			o.assume("a message of the pool could not be read", h)
+			o.unreadable(h)
 		}
 		return fmt.Errorf("%s: %w", from, err)
 	}
@@ -161,6 +166,20 @@ func (o *Onlooker) Close(now time.Time, h Handler) {
 	}
 }
 
+// unreadable is called for a message of the pool that can't be decoded. It may have been a job; or the answer without which nothing
+// later makes sense, if that is waited for.
+func (o *Onlooker) unreadable(h Handler) {
+	for i := range o.requests.count {
+		if m := o.requests.at(i).method; m == MethodSubscribe || m == MethodConfigure {
+			o.assume("a message of the pool could not be read, perhaps the answer to "+m, h)
+			return
+		}
+	}
+	for _, s := range o.sessions {
+		s.MissedJobs()
+	}
+}
+
 // forget returns what to do with a request that is not waited for any more.
 func (o *Onlooker) forget(h Handler) func(*request) {
 	return func(r *request) {
@@ -170,8 +189,9 @@ func (o *Onlooker) forget(h Handler) func(*request) {
 	}
 }
 
-// assume makes the sessions assume what was not seen.
+// assume makes the sessions assume what was not seen, and forget what may have been changed.
 func (o *Onlooker) assume(why string, h Handler) {
+	o.extranonce, o.target = nil, nil
 	for _, s := range o.sessions {
 		s.Assume()
 	}
@@ -186,13 +206,6 @@ func (o *Onlooker) begun(h Handler) {
 	if !o.opened {
 		o.opened = true
 		o.assume("the recording begins in the middle of the connection", h)
-	}
-}
-
-// missed says that a job may have been sent that can't be judged.
-func (o *Onlooker) missed() {
-	for _, s := range o.sessions {
-		s.MissedJobs()
 	}
 }
 
@@ -256,7 +269,7 @@ func (o *Onlooker) replied(h Handler) error {
 		}
 		e, err := m.SubscribeResult()
 		if err == nil {
-			return o.setExtranonce(e)
+			return o.setExtranonce(&e)
 		}
 		o.assume("the answer to mining.subscribe could not be read", h)
 		return err
@@ -282,20 +295,17 @@ func (o *Onlooker) told(now time.Time, h Handler) error {
 		return o.notify(now)
 	case MethodSetDifficulty:
 		o.begun(h)
-		target, err := m.SetDifficulty()
-		if err != nil {
-			return err
-		}
-		for _, s := range o.sessions {
-			s.SetTarget(target)
-		}
+		return o.setDifficulty(h)
 	case MethodSetExtranonce:
 		o.begun(h)
 		e, err := m.SetExtranonce()
 		if err != nil {
+			target := o.target
+			o.assume("an extranonce could not be read", h)
+			o.setTarget(target)
 			return err
 		}
-		return o.setExtranonce(e)
+		return o.setExtranonce(&e)
 	case MethodSetVersionMask:
 		o.begun(h)
 		mask, err := m.SetVersionMask()
@@ -309,26 +319,72 @@ func (o *Onlooker) told(now time.Time, h Handler) error {
 
 // notify hands a job to the sessions.
 func (o *Onlooker) notify(now time.Time) error {
-	job, clean, err := o.message.Notify(len(o.extranonce.Extranonce1), o.extranonce.Extranonce2Size)
+	var e Extranonce
+	if o.extranonce != nil {
+		e = *o.extranonce
+	}
+	job, clean, err := o.message.Notify(len(e.Extranonce1), e.Extranonce2Size)
 	if err != nil {
-		o.missed()
-		return err
+		return o.missed(err)
 	}
 	prepared, err := share.NewJob(job)
 	if err != nil {
-		o.missed()
-		return err
+		return o.missed(err)
 	}
 	for _, s := range o.sessions {
-		err = errors.Join(err, s.AddJob(prepared, clean, now))
+		if e := s.AddJob(prepared, clean, now); e != nil {
+			s.MissedJob(job.ID)
+			err = e
+		}
 	}
 	return err
 }
 
-func (o *Onlooker) setExtranonce(e Extranonce) (err error) {
+// missed says that the job just sent can't be judged, for the reason err, which it returns.
+func (o *Onlooker) missed(err error) error {
+	id, known := o.message.JobID()
+	for _, s := range o.sessions {
+		if known {
+			s.MissedJob(id)
+		} else {
+			s.MissedJobs()
+		}
+	}
+	return err
+}
+
+// setDifficulty takes in a mining.set_difficulty.
+func (o *Onlooker) setDifficulty(h Handler) error {
+	target, err := o.message.SetDifficulty()
+	if err != nil {
+		e := o.extranonce
+		o.assume("a difficulty could not be read", h)
+		if e != nil {
+			err = errors.Join(err, o.setExtranonce(e))
+		}
+		return err
+	}
+	o.setTarget(&target)
+	return nil
+}
+
+// setTarget tells the sessions the target of later jobs, if it is known.
+func (o *Onlooker) setTarget(t *work.Target) {
+	if o.target = t; t == nil {
+		return
+	}
+	for _, s := range o.sessions {
+		s.SetTarget(*t)
+	}
+}
+
+// setExtranonce tells the sessions the extranonces of later jobs.
+func (o *Onlooker) setExtranonce(e *Extranonce) (err error) {
 	o.extranonce = e
 	for _, s := range o.sessions {
-		err = errors.Join(err, s.SetExtranonce(e.Extranonce1, e.Extranonce2Size))
+		if e := s.SetExtranonce(e.Extranonce1, e.Extranonce2Size); e != nil {
+			err = e
+		}
 	}
 	return err
 }

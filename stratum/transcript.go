@@ -128,8 +128,43 @@ func (t *Transcript) readLine() (text []byte, tooLong bool, err error) {
 
 // parse reads a line that is not empty.
 func (t *Transcript) parse(text []byte) error {
-	number := t.line.Number
-	t.line = Line{Number: number}
+	t.line = Line{Number: t.line.Number}
+	t.scratch = t.scratch[:0]
+	if t.parsePlain(text) {
+		return nil
+	}
+	t.line = Line{Number: t.line.Number}
+	return t.parseAny(text)
+}
+
+// parsePlain reads a line that is plain JSON in every respect. It returns false where parseAny has to look.
+func (t *Transcript) parsePlain(text []byte) bool {
+	i := skipSpace(text, 0)
+	if i == len(text) || text[i] != '{' {
+		return false
+	}
+	var names plainNames
+	i = skipSpace(text, i+1)
+	for more := true; more; {
+		name, value := plainName(text, i)
+		if value < 0 || !names.add(text, name) {
+			return false
+		}
+		if i = plainValue(text, value, 0); i < 0 {
+			return false
+		}
+		if t.member(text[name.start:name.end], Value(text[value:i:i])) != nil {
+			return false
+		}
+		if i, more = plainNext(text, i); i < 0 {
+			return false
+		}
+	}
+	return skipSpace(text, i) == len(text) && t.line.complete() == nil
+}
+
+// parseAny reads any line.
+func (t *Transcript) parseAny(text []byte) error {
 	t.scratch = t.scratch[:0]
 	t.input = *bytes.NewBuffer(text)
 	t.decoder.Reset(&t.input)
@@ -149,7 +184,8 @@ func (t *Transcript) parse(text []byte) error {
 		if err != nil {
 			return err
 		}
-		if err := t.member(name, v); err != nil {
+		unquoted, _ := name.text(&t.scratch)
+		if err := t.member(unquoted, v); err != nil {
 			return err
 		}
 	}
@@ -177,8 +213,7 @@ func (t *Transcript) readValue(text []byte) (Value, error) {
 }
 
 // member keeps the value of the member with that name.
-func (t *Transcript) member(quoted, v Value) error {
-	name, _ := quoted.text(&t.scratch)
+func (t *Transcript) member(name []byte, v Value) error {
 	switch string(name) {
 	case "time":
 		text, ok := v.text(&t.scratch)
