@@ -50,19 +50,25 @@ func sumPairsAlone(k Kernel, dst [][32]byte, src [][PairSize]byte) {
 	}
 }
 
+// emptyState is the state before the first block.
+var emptyState = Prefix{}.midstate()
+
 // sumSuffixesAlone hashes suffixes one by one.
-func sumSuffixesAlone(k Kernel, dst [][32]byte, prefix Prefix, src []byte, size int) {
+func sumSuffixesAlone(k Kernel, dst [][32]byte, prefix *Prefix, src []byte, size int) {
 	if k != SHANI {
-		sumSuffixesGeneric(dst, prefix, src, size)
+		sumSuffixesGeneric(dst, *prefix, src, size)
 		return
 	}
+	state := (*[8]uint32)(&prefix.state)
+	if prefix.size == 0 {
+		state = &emptyState
+	}
 	var end [maxEnd]byte
-	state, blocks := prefix.midstate(), size/64
-	endBlocks := padSuffix(&end, prefix.size, size) / 64
+	blocks, endBlocks := size/64, padSuffix(&end, prefix.size, size)/64
 	for i := range dst {
 		suffix := src[i*size:][:size]
 		copy(end[:], suffix[64*blocks:])
-		sumSuffixSHANI(&dst[i], &state, unsafe.SliceData(suffix), blocks, &end[0], endBlocks)
+		sumSuffixSHANI(&dst[i], state, unsafe.SliceData(suffix), blocks, &end[0], endBlocks)
 	}
 }
 

@@ -17,8 +17,8 @@ func sumHeadersAlone(_ Kernel, dst [][32]byte, src [][HeaderSize]byte) { sumHead
 func sumPairsAlone(_ Kernel, dst [][32]byte, src [][PairSize]byte) { sumPairsGeneric(dst, src) }
 
 // sumSuffixesAlone hashes suffixes one by one.
-func sumSuffixesAlone(_ Kernel, dst [][32]byte, prefix Prefix, src []byte, size int) {
-	sumSuffixesGeneric(dst, prefix, src, size)
+func sumSuffixesAlone(_ Kernel, dst [][32]byte, prefix *Prefix, src []byte, size int) {
+	sumSuffixesGeneric(dst, *prefix, src, size)
 }
 
 // sumHeaderGroups hashes whole groups, n headers in all.

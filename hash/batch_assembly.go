@@ -66,9 +66,9 @@ func sumPairsAssembly(c choice, dst [][32]byte, src [][PairSize]byte) {
 }
 
 // sumSuffixesAssembly is SumSuffixes for kernels in assembly. It works like sumSuffixesGeneric.
-func sumSuffixesAssembly(c choice, dst [][32]byte, prefix Prefix, src []byte, size int) {
+func sumSuffixesAssembly(c choice, dst [][32]byte, prefix *Prefix, src []byte, size int) {
 	if size > maxSuffix {
-		sumSuffixesGeneric(dst, prefix, src, size)
+		sumSuffixesGeneric(dst, *prefix, src, size)
 		return
 	}
 	if c.many == ARM64 {
@@ -83,7 +83,7 @@ func sumSuffixesAssembly(c choice, dst [][32]byte, prefix Prefix, src []byte, si
 
 // sumSuffixesInGroups is sumSuffixesAssembly where there is one group at least. It is a function of its own because a group
 // has kilobytes to be cleared.
-func sumSuffixesInGroups(c choice, dst [][32]byte, prefix Prefix, src []byte, size int) {
+func sumSuffixesInGroups(c choice, dst [][32]byte, prefix *Prefix, src []byte, size int) {
 	var g suffixGroup
 	g.state = prefix.midstate()
 	g.blocks = size / 64

@@ -8,4 +8,4 @@ func sumHeadersAssembly(choice, [][32]byte, [][HeaderSize]byte) { panic("hash: n
 
 func sumPairsAssembly(choice, [][32]byte, [][PairSize]byte) { panic("hash: no assembly here") }
 
-func sumSuffixesAssembly(choice, [][32]byte, Prefix, []byte, int) { panic("hash: no assembly here") }
+func sumSuffixesAssembly(choice, [][32]byte, *Prefix, []byte, int) { panic("hash: no assembly here") }

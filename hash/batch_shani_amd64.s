@@ -4213,11 +4213,13 @@ TEXT ·sumPairSHANI(SB), NOSPLIT, $0-16
 	RET
 
 // func sumSuffixSHANI(dst *byte, state *byte, message *byte, blocks int, end *byte, endBlocks int)
-// Requires: SHA, SSE2, SSE4.1, SSSE3
+// Requires: SHA, SSE, SSE2, SSE4.1, SSSE3
 TEXT ·sumSuffixSHANI(SB), NOSPLIT, $0-48
 	MOVQ state+8(FP), DI
-	MOVOU (DI), X1                                       // state: [a b c d]
-	MOVOU 16(DI), X2                                     // state: [e f g h]
+	MOVQ (DI), X1                                        // state: [a b]
+	MOVHPS 8(DI), X1                                     // state: [a b c d]
+	MOVQ 16(DI), X2                                      // state: [e f]
+	MOVHPS 24(DI), X2                                    // state: [e f g h]
 	PSHUFD $0xb1, X1, X1                                 // stream 0: [b a d c]
 	PSHUFD $0x1b, X2, X2                                 // stream 0: [h g f e]
 	MOVOA X1, X13                                        // stream 0: [b a d c]

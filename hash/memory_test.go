@@ -109,7 +109,7 @@ func TestBatchesStayInTheirMemory(t *testing.T) {
 						suffixes[i] = byte(r.Uint32())
 					}
 					sumSuffixesGeneric(want, Prefix{}, suffixes, size)
-					sumSuffixes(choice{many: k}, dst, Prefix{}, suffixes, size)
+					sumSuffixes(choice{many: k}, dst, &Prefix{}, suffixes, size)
 					require.Equal(t, want, dst, "%d suffixes of %d bytes", n, size)
 				}
 			}

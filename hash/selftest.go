@@ -92,7 +92,7 @@ func selfTest(k Kernel) error {
 	return testBatches(
 		func(dst [][32]byte, src [][HeaderSize]byte) { sumHeaders(choice{many: k}, dst, src) },
 		func(dst [][32]byte, src [][PairSize]byte) { sumPairs(choice{many: k}, dst, src) },
-		func(dst [][32]byte, p Prefix, src []byte, size int) { sumSuffixes(choice{many: k}, dst, p, src, size) },
+		func(dst [][32]byte, p Prefix, src []byte, size int) { sumSuffixes(choice{many: k}, dst, &p, src, size) },
 	)
 }
 
