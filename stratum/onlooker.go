@@ -201,6 +201,15 @@ func (o *Onlooker) assume(why string, h Handler) {
 	}
 }
 
+// lost is assume for what could not be read, where extranonce and target hold on as far as they are given.
+func (o *Onlooker) lost(why string, e *Extranonce, target *work.Target, h Handler) {
+	o.assume(why, h)
+	o.setTarget(target)
+	if e != nil {
+		_ = o.setExtranonce(e) // it was taken before
+	}
+}
+
 // begun makes sure that the beginning of the connection was seen, or assumes what happened in it.
 func (o *Onlooker) begun(h Handler) {
 	if !o.opened {
@@ -300,9 +309,7 @@ func (o *Onlooker) told(now time.Time, h Handler) error {
 		o.begun(h)
 		e, err := m.SetExtranonce()
 		if err != nil {
-			target := o.target
-			o.assume("an extranonce could not be read", h)
-			o.setTarget(target)
+			o.lost("an extranonce could not be read", nil, o.target, h)
 			return err
 		}
 		return o.setExtranonce(&e)
@@ -310,9 +317,11 @@ func (o *Onlooker) told(now time.Time, h Handler) error {
 		o.begun(h)
 		mask, err := m.SetVersionMask()
 		if err != nil {
-			return err
+			o.lost("a version mask could not be read", o.extranonce, o.target, h)
+			mask = work.MaskBIP323 // the widest there may be
 		}
 		o.setMask(mask)
+		return err
 	}
 	return nil
 }
@@ -357,11 +366,7 @@ func (o *Onlooker) missed(err error) error {
 func (o *Onlooker) setDifficulty(h Handler) error {
 	target, err := o.message.SetDifficulty()
 	if err != nil {
-		e := o.extranonce
-		o.assume("a difficulty could not be read", h)
-		if e != nil {
-			err = errors.Join(err, o.setExtranonce(e))
-		}
+		o.lost("a difficulty could not be read", o.extranonce, nil, h)
 		return err
 	}
 	o.setTarget(&target)
