@@ -42,16 +42,20 @@ type extras struct {
 	faults        Faults
 	unsubscribed  bool
 	unauthorized  bool
+	noWorker      bool
 	worker        bool // is not the one authorized last
+	noJobID       bool
 	forgotten     bool
 	hasExtranonce bool
 	stale         bool
 	version       reason
 	versionGot    int64
 	versionWant   int64
-	size          int   // of extranonce2, as it should be
-	sizeGot       int   // -1 if it is not known
-	now           int64 // seconds since 1970
+	size          int    // of extranonce2, as it should be
+	sizeGot       int    // -1 if it is not known
+	timeSeen      uint32 // ntime, as its limits see it
+	timeless      bool   // they don't
+	now           int64  // seconds since 1970
 	hasNow        bool
 	age           time.Duration // of the job
 	first, second *offer        // first must be reached, or second if that is known
@@ -77,9 +81,8 @@ func (s *Session) prepare(p *pending, sub *Submission, arena *[]byte) {
 	if is == nil && s.missed && !p.forgotten {
 		p.err = ErrNoJob
 	}
-	var f fields
+	f := s.fields(p, is, sub, arena)
 	if is != nil {
-		f = k.read(sub, is.extranonce2Size, arena)
 		s.fill(p, is, sub, &f, arena)
 	}
 	if p.tip == nil && s.newest != nil {
@@ -102,8 +105,9 @@ func (s *Session) find(p *pending, sub *Submission) *issued {
 	if p.hasNow && !is.sent.IsZero() {
 		age = sub.Received.Sub(is.sent)
 	}
-	if is.tip.forgotten(sub.Received) || k.JobAge > 0 && age > k.JobAge ||
-		k.JobCount > 0 && s.sent-is.serial >= uint64(k.JobCount) || k.JobsOfTip && is.tip != s.newest {
+	if is.tip.forgotten(sub.Received) || k.JobAge > 0 && age > k.JobAge && is.serial != s.sent ||
+		k.JobCount > 0 && s.sent-is.serial >= uint64(k.JobCount) ||
+		k.JobCountClean > 0 && s.cleaned >= is.serial+uint64(k.JobCountClean) || k.JobsOfTip && is.tip != s.newest {
 		p.forgotten = true
 		return nil
 	}
@@ -111,15 +115,30 @@ func (s *Session) find(p *pending, sub *Submission) *issued {
 	return is
 }
 
-// fill takes what comes from the job.
-func (s *Session) fill(p *pending, is *issued, sub *Submission, f *fields, arena *[]byte) {
-	j := is.job.work
-	p.job, p.tip = is.job, is.tip.tip
-	p.stale = is.tip != s.newest
-	p.size, p.sizeGot = is.extranonce2Size, len(f.extranonce2)
+// fields takes what the fields of sub say by themselves: policies may look at them before they look for the job.
+func (s *Session) fields(p *pending, is *issued, sub *Submission, arena *[]byte) fields {
+	size, version, ntime := s.extranonce2Size, uint32(0), uint32(0)
+	if is != nil {
+		size, version, ntime = is.extranonce2Size, is.job.work.Version, is.job.work.Time
+	}
+	k := &s.validator.policy
+	f := k.read(sub, size, ntime, arena)
+	p.noWorker, p.noJobID = f.noWorker, sub.JobID == ""
+	p.size, p.sizeGot = size, len(f.extranonce2)
 	if sub.Faults&FaultExtranonce2 != 0 {
 		p.sizeGot = -1
+	} else if is == nil && s.extranonce1 == nil {
+		f.faults &^= FaultExtranonce2 // nobody knows its size
 	}
+	p.rolled, p.version, p.versionGot, p.versionWant = k.version(version, s.mask, &f)
+	p.ntime, p.nonce, p.timeless, p.timeSeen, p.faults = f.time, f.nonce, f.timeless, f.timeSeen, f.faults
+	return f
+}
+
+// fill takes what comes from the job.
+func (s *Session) fill(p *pending, is *issued, sub *Submission, f *fields, arena *[]byte) {
+	p.job, p.tip = is.job, is.tip.tip
+	p.stale = is.tip != s.newest
 	p.hasExtranonce = is.hasExtranonce
 	p.extranonce1 = is.extranonce1
 	if sub.Extranonce1 != nil {
@@ -128,8 +147,6 @@ func (s *Session) fill(p *pending, is *issued, sub *Submission, f *fields, arena
 	p.extranonce2 = keepIn(arena, f.extranonce2)
 	s.choose(p, is)
 
-	p.rolled, p.version, p.versionGot, p.versionWant = s.validator.policy.version(j.Version, s.mask, f)
-	p.ntime, p.nonce, p.faults = f.time, f.nonce, f.faults
 	p.buildable = p.faults == 0 && p.hasExtranonce
 }
 
@@ -198,6 +215,9 @@ func (p *pending) makeKey(sub *Submission, f *fields) {
 		b = append(b, p.extranonce2...)
 	case TextAll:
 		t := sub.text()
+		if !t.HasVersionBits {
+			t.VersionBits = "0"
+		}
 		b = append(b, t.VersionBits+t.Nonce+t.Extranonce2+t.Time+t.JobID...)
 	case TextWithoutBits:
 		t := sub.text()
@@ -274,11 +294,15 @@ func (p *pending) unbuilt(v *Verdict) (reason, error) {
 // try is one rule. It returns reasonNone if that has nothing against the share.
 func (p *pending) try(v *Verdict, c Check) (reason, error) {
 	switch c {
-	case CheckExtranonce2, CheckVersion, CheckTime, CheckNonce, CheckStale, CheckAge:
-		if p.job == nil || !p.hasExtranonce {
+	case CheckExtranonce2, CheckBitsGiven, CheckBitsWanted, CheckVersion, CheckTime, CheckNonce, CheckStale, CheckAge:
+		if p.job != nil && !p.hasExtranonce {
 			return p.unbuilt(v)
 		}
-	case CheckTimeFrom, CheckTimeTo, CheckZeros, CheckDifficulty:
+	case CheckTimeFrom, CheckTimeTo:
+		if p.job == nil || !p.hasExtranonce || p.faults&FaultTime != 0 {
+			return p.unbuilt(v)
+		}
+	case CheckZeros, CheckDifficulty:
 		if !v.Built {
 			return p.unbuilt(v)
 		}
@@ -297,6 +321,14 @@ func (p *pending) try(v *Verdict, c Check) (reason, error) {
 		if p.unauthorized {
 			return reasonUnauthorized, nil
 		}
+	case CheckWorkerGiven:
+		if p.noWorker {
+			return reasonNoWorker, nil
+		}
+	case CheckJobGiven:
+		if p.noJobID {
+			return reasonNoJobID, nil
+		}
 	case CheckWorker:
 		if p.worker {
 			return reasonWorker, nil
@@ -308,6 +340,16 @@ func (p *pending) try(v *Verdict, c Check) (reason, error) {
 	case CheckExtranonce2:
 		if p.faults&FaultExtranonce2 != 0 {
 			return p.badExtranonce2(v), nil
+		}
+	case CheckBitsGiven:
+		if p.version == reasonBitsMissing {
+			v.want = p.versionWant
+			return p.version, nil
+		}
+	case CheckBitsWanted:
+		if p.version == reasonBitsUnwanted {
+			v.got = p.versionGot
+			return p.version, nil
 		}
 	case CheckVersion:
 		v.got, v.want = p.versionGot, p.versionWant
@@ -365,7 +407,10 @@ func (p *pending) badExtranonce2(v *Verdict) reason {
 // tryTime holds ntime against its limits.
 func (p *pending) tryTime(v *Verdict, c Check) reason {
 	k, j := &p.validator.policy, p.job.work
-	ntime := int64(binary.LittleEndian.Uint32(v.Header[68:]))
+	if p.timeless {
+		return reasonNone
+	}
+	ntime := int64(p.timeSeen)
 	if c == CheckTimeFrom {
 		from := int64(j.Time)
 		if k.TimeFrom == FromMinTime && j.MinTime != 0 {
@@ -419,10 +464,7 @@ func (p *pending) tryDuplicate(v *Verdict) (reason, error) {
 		if !v.Built {
 			return reasonNone, nil // the same
 		}
-		p.key = [16]byte(v.Hash[:16]) // the other end begins with zeros
-		for i := range p.scope {
-			p.key[i] ^= p.scope[i] // a hash is random, so it stays one in each scope
-		}
+		p.keyBy(&v.Hash)
 	}
 	added, err := p.tip.seen.insert(&p.key, &p.validator.budget)
 	if err == nil && !added {
@@ -431,14 +473,22 @@ func (p *pending) tryDuplicate(v *Verdict) (reason, error) {
 	return reasonNone, err
 }
 
+// keyBy makes the key of the header's hash.
+func (p *pending) keyBy(h *chainhash.Hash) {
+	p.key = [16]byte(h[:16]) // the other end begins with zeros
+	for i := range p.scope {
+		p.key[i] ^= p.scope[i] // a hash is random, so it stays one in each scope
+	}
+}
+
 // word is what a reason is reported as.
 func (r reason) word() Word {
 	switch r {
-	case reasonShape:
+	case reasonShape, reasonNoWorker:
 		return Malformed
 	case reasonUnsubscribed, reasonUnauthorized, reasonWorker:
 		return Unauthorized
-	case reasonNoSuchJob, reasonForgotten:
+	case reasonNoJobID, reasonNoSuchJob, reasonForgotten:
 		return UnknownJob
 	case reasonExtranonce2Text, reasonExtranonce2Size:
 		return BadExtranonce2

@@ -19,6 +19,8 @@ type Policy struct {
 	Combine Combine
 	// Mask is the pool's own mask of version bits: it holds where none was granted too. Default: only a granted mask holds.
 	Mask uint32
+	// MaskInstead holds instead of any mask that was granted, and not where none was. Default: the granted one holds.
+	MaskInstead uint32
 	// BitsUnchecked lets bits outside the mask pass.
 	BitsUnchecked bool
 	// BitsOptional lets submissions without version bits pass where a mask was granted.
@@ -42,10 +44,12 @@ type Policy struct {
 	Key KeyRule
 	// Scope is among which submissions duplicates are looked for. Default: WholePool.
 	Scope Scope
-	// JobAge forgets jobs that long after they were sent; 0: they live as strict's, see [Forgotten].
+	// JobAge forgets jobs that long after they were sent, but never the newest; 0: they live as strict's, see [Forgotten].
 	JobAge time.Duration
 	// JobCount forgets all but so many of the jobs sent last; 0: all are remembered.
 	JobCount int
+	// JobCountClean forgets, whenever a job is sent with clean_jobs, all but so many of those sent last; 0: all are remembered.
+	JobCountClean int
 	// JobsOfTip forgets jobs as soon as one with another previous block is sent.
 	JobsOfTip bool
 	// ShareAge is how long after a job was sent CheckAge lets shares pass.
@@ -67,10 +71,14 @@ const (
 	CheckShape       Check = iota // malformed: not the shape of a submission
 	CheckSubscribed               // unauthorized: before mining.subscribe
 	CheckAuthorized               // unauthorized: before mining.authorize
+	CheckWorkerGiven              // malformed: an empty worker name
 	CheckWorker                   // unauthorized: not the name authorized last
+	CheckJobGiven                 // unknown-job: an empty job id
 	CheckJob                      // unknown-job
 	CheckExtranonce2              // bad-extranonce2
-	CheckVersion                  // bad-version
+	CheckBitsGiven                // bad-version: no version bits, where a mask was granted
+	CheckBitsWanted               // bad-version: version bits, where none was
+	CheckVersion                  // bad-version, whatever is wrong with it
 	CheckTime                     // bad-ntime: no value
 	CheckNonce                    // bad-nonce
 	CheckBlock                    // refuses nothing: a header that gets here and is a block is sent to the node
@@ -110,7 +118,7 @@ const (
 	Replace Combine = iota // (job &^ mask) | (bits & mask), as BIP 310 says
 	Or                     // job | bits: bits of the job inside the mask can't be cleared
 	Xor                    // job ^ bits: the bits are a difference
-	Whole                  // (job &^ mask) | bits: a whole version comes, of which any bit may differ
+	Whole                  // (job &^ mask) | bits: as if a whole version came; bits outside the mask must be those of the job
 )
 
 // BitsIgnored is where version bits are as if they were not there.
@@ -159,7 +167,7 @@ type KeyRule uint8
 const (
 	HeaderHash      KeyRule = iota // the hash of the header
 	Numbers                        // the extranonces, ntime, nonce and version, as numbers
-	TextAll                        // the texts of version bits, nonce, extranonce2, ntime and job, one after the other
+	TextAll                        // the texts of version bits ("0" if there are none), nonce, extranonce2, ntime and job, one after the other
 	TextWithoutBits                // the texts of extranonce1, extranonce2, ntime and nonce, one after the other
 )
 

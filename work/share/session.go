@@ -38,13 +38,14 @@ type Session struct {
 	offer, previous *offer // the difficulty in force, and the one before it; nil if not known
 	changes         uint64 // of the difficulty
 
-	jobs   map[string]*issued
-	tips   []*sessionTip // each previous block whose jobs are remembered
-	newest *sessionTip
-	sent   uint64 // jobs
-	cleans uint64 // of them with clean_jobs
-	cost   int64
-	closed bool
+	jobs    map[string]*issued
+	tips    []*sessionTip // each previous block whose jobs are remembered
+	newest  *sessionTip
+	sent    uint64 // jobs
+	cleans  uint64 // of them with clean_jobs
+	cleaned uint64 // serial of the last of these
+	cost    int64
+	closed  bool
 }
 
 // offer is a difficulty and what it asks of a hash. It is not changed.
@@ -173,6 +174,7 @@ func (s *Session) AddJob(j *Job, clean bool, now time.Time) error {
 	s.sent++
 	if clean {
 		s.cleans++
+		s.cleaned = s.sent
 	}
 	is := &issued{
 		job: j, tip: s.newest, extranonce1: s.extranonce1, hasExtranonce: s.extranonce1 != nil, extranonce2Size: s.extranonce2Size,

@@ -67,7 +67,9 @@ const (
 	reasonShape
 	reasonUnsubscribed
 	reasonUnauthorized
+	reasonNoWorker
 	reasonWorker
+	reasonNoJobID
 	reasonNoSuchJob
 	reasonForgotten
 	reasonExtranonce2Text
@@ -100,8 +102,12 @@ func (v *Verdict) Detail() string {
 		return "submitted before mining.subscribe"
 	case reasonUnauthorized:
 		return "submitted before mining.authorize"
+	case reasonNoWorker:
+		return "no worker name"
 	case reasonWorker:
 		return "submitted under another name than was authorized"
+	case reasonNoJobID:
+		return "no job id"
 	case reasonNoSuchJob:
 		return "no such job was sent on this connection"
 	case reasonForgotten:
