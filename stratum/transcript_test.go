@@ -1,6 +1,7 @@
 package stratum
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -179,7 +180,7 @@ func FuzzTranscript(f *testing.F) {
 	f.Add([]byte("\ufeff" + `{"time":"2026-11-20T14:40:00Z","session":"\u0061","from":"pool","raw":"AP8K"}`))
 	f.Add([]byte(recorded("touchstone", `{"event":"open"}`) + "\n" + recorded("telemetry", `{"a":{"b":[1,2,{}]},"a":1}`)))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		tr := NewTranscript(bytes.NewReader(text))
+		tr := &Transcript{in: bufio.NewReaderSize(bytes.NewReader(text), 512)} // so that lines are too long sooner
 		last := int64(0)
 		for {
 			line, err := tr.Next()
