@@ -1,6 +1,10 @@
 package share
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+)
 
 // Request is one submission of a batch.
 type Request struct {
@@ -23,6 +27,8 @@ type Batch struct {
 	pending []pending
 	arena   []byte
 	hasher  hasher
+	held    held
+	touching
 }
 
 // chunk is how many submissions are hashed and then decided at a time: enough to fill the kernels' lanes where they are of many
@@ -35,24 +41,49 @@ func (b *Batch) Len() int { return len(b.pending) }
 // Add puts a submission into the batch. Nothing of sub is kept.
 func (b *Batch) Add(s *Session, sub *Submission) {
 	b.pending = append(b.pending, pending{})
-	s.prepare(&b.pending[len(b.pending)-1], sub, &b.arena)
+	p := &b.pending[len(b.pending)-1]
+	s.prepare(p, sub, &b.arena)
+	b.held.hold(p)
 }
 
 // Judge judges all that was added, appends the results to dst in the order of Add, and leaves the batch empty.
 func (b *Batch) Judge(dst []Result) []Result {
 	for rest := b.pending; len(rest) > 0; {
 		n := min(len(rest), chunk)
-		dst = b.judge(dst, rest[:n])
+		b.hasher.hash(rest[:n])
+		b.touch(rest[:n])
+		dst = b.decide(dst, rest[:n])
 		rest = rest[n:]
 	}
-	clear(b.pending) // so that it keeps no job alive
-	b.pending, b.arena = b.pending[:0], b.arena[:0]
+	b.empty()
 	return dst
 }
 
-// judge judges a chunk.
-func (b *Batch) judge(dst []Result, of []pending) []Result {
-	b.hasher.hash(of)
+// touch prepares looking for duplicates. Those of another tip than the first, which are few, can do without.
+func (b *Batch) touch(of []pending) {
+	var tip *tip
+	b.hashes = b.hashes[:0]
+	for i := range of {
+		p := &of[i]
+		if tip == nil {
+			tip = p.tip
+		}
+		switch {
+		case p.tip == nil || p.tip != tip:
+		case p.keyed:
+			b.hashes = append(b.hashes, hashKey(&p.key))
+		case p.buildable:
+			p.keyBy((*chainhash.Hash)(&b.hasher.sums[p.place]))
+			b.hashes = append(b.hashes, hashKey(&p.key))
+		}
+	}
+	if tip != nil {
+		tip.seen.touch(&b.touching)
+	}
+}
+
+// decide decides what was hashed last.
+func (b *Batch) decide(dst []Result, of []pending) []Result {
 	for i := range of {
 		dst = append(dst, Result{})
 		r := &dst[len(dst)-1]
@@ -60,6 +91,12 @@ func (b *Batch) judge(dst []Result, of []pending) []Result {
 		r.Err = of[i].decide(&r.Verdict)
 	}
 	return dst
+}
+
+func (b *Batch) empty() {
+	b.held.release()
+	clear(b.pending) // so that they keep no job alive
+	b.pending, b.arena = b.pending[:0], b.arena[:0]
 }
 
 // CheckBatch judges the submissions in order and appends the results to dst. It is [Session.Check] for many: the results are

@@ -25,7 +25,7 @@ const (
 	benchBranch   = 12
 	benchCoinbase = 250
 	// benchWindow is how many shares are judged between two looks at the clock.
-	benchWindow = 512
+	benchWindow = 2048
 	// benchTip is how many shares are remembered before the next block comes, and the memory of them is let go.
 	benchTip = 1 << 20
 )
@@ -288,4 +288,42 @@ func BenchmarkCheck(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// BenchmarkBatchPhases says how many nanoseconds of each share go where in a batch. An op is a share.
+func BenchmarkBatchPhases(b *testing.B) {
+	pool, shares := new(benchPool), newBenchShares(0)
+	names := []string{"prepare", "arrange", "coinbase", "fold", "header", "touch", "decide"}
+	times := make([][]float64, len(names))
+	var batch Batch
+	var results []Result
+	for n := 0; n < b.N || n == 0; n += benchWindow {
+		if n%benchTip == 0 {
+			pool.reset(b)
+		}
+		shares.refill()
+		for at := 0; at < benchWindow; at += chunk {
+			h := &batch.hasher
+			for phase, f := range []func(){
+				func() {
+					for i := at; i < at+chunk; i++ {
+						batch.Add(pool.sessions[shares.sessions[i]], &shares.shares[i])
+					}
+				},
+				func() { h.arrange(batch.pending) },
+				h.sumCoinbases, h.foldBranches, h.sumHeaders,
+				func() { batch.touch(batch.pending) },
+				func() { results = batch.decide(results[:0], batch.pending) },
+			} {
+				start := time.Now()
+				f()
+				times[phase] = append(times[phase], float64(time.Since(start).Nanoseconds())/chunk)
+			}
+			batch.empty()
+		}
+	}
+	for i, name := range names {
+		b.ReportMetric(median(times[i]), name+"-ns/share")
+	}
+	b.ReportMetric(0, "ns/op")
 }

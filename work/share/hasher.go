@@ -13,6 +13,7 @@ import (
 // first so many.
 type hasher struct {
 	groups []group
+	deep   depths
 	slots  [slots]uint16 // an open hash table of the groups, by job; a slot holds the index in groups plus one, or 0
 	order  []*pending    // by place
 
@@ -42,23 +43,10 @@ const (
 
 // hash builds the headers of those that can be built, and hashes them. It sets their places. A chunk is not longer than chunk.
 func (h *hasher) hash(of []pending) {
-	deep := h.arrange(of)
-	n := len(h.order)
-	h.headers, h.sums = h.headers[:0], h.sums[:0]
-	h.headers, h.sums = slices.Grow(h.headers, n)[:n], slices.Grow(h.sums, n)[:n]
+	h.arrange(of)
 	h.sumCoinbases()
-	for start := 0; start < int(deep[0]); start += foldBlock {
-		h.fold(start, &deep)
-	}
-	for i, p := range h.order {
-		root := &p.job.work.MerkleRoot
-		if i < int(deep[0]) {
-			root = (*chainhash.Hash)(&h.sums[i])
-		}
-		p.putHeader(&h.headers[i], root)
-	}
-	hash.SumHeaders(hash.Auto, h.sums, h.headers)
-	clear(h.order)
+	h.foldBranches()
+	h.sumHeaders()
 }
 
 // take fills in what was hashed for p.
@@ -72,7 +60,7 @@ func (h *hasher) take(v *Verdict, p *pending) {
 type depths [maxBranch + 1]int32
 
 // arrange divides the submissions into groups and gives each its place.
-func (h *hasher) arrange(of []pending) (deep depths) {
+func (h *hasher) arrange(of []pending) {
 	h.groups = h.groups[:0]
 	all := 0
 	for i := range of {
@@ -92,7 +80,7 @@ func (h *hasher) arrange(of []pending) (deep depths) {
 		starts[rank] = sum
 		sum += n
 		if rank <= maxBranch {
-			deep[maxBranch-rank] = sum
+			h.deep[maxBranch-rank] = sum
 		}
 	}
 	for i := range h.groups {
@@ -111,7 +99,7 @@ func (h *hasher) arrange(of []pending) (deep depths) {
 			h.order[p.place] = p
 		}
 	}
-	return deep
+	h.headers, h.sums = slices.Grow(h.headers[:0], all)[:all], slices.Grow(h.sums[:0], all)[:all]
 }
 
 // rank is by what groups are sorted: 0 for the longest branches, last those without coinbase.
@@ -157,23 +145,39 @@ func (h *hasher) sumCoinbases() {
 	}
 }
 
-// fold folds the branches onto the hashes of a block of coinbases.
-func (h *hasher) fold(start int, deep *depths) {
-	n := min(int(deep[0])-start, foldBlock)
-	sums := h.sums[start:][:n]
-	for i, p := range h.order[start:][:n] {
-		h.branches[i] = p.job.work.Branch
-	}
-	for step := range maxBranch {
-		if n = min(int(deep[step+1])-start, n); n <= 0 {
-			break
+// foldBranches folds the branches onto the hashes of the coinbases.
+func (h *hasher) foldBranches() {
+	all := int(h.deep[0])
+	for start := 0; start < all; start += foldBlock {
+		n := min(all-start, foldBlock)
+		sums := h.sums[start:][:n]
+		for i, p := range h.order[start:][:n] {
+			h.branches[i] = p.job.work.Branch
 		}
-		for i := range n {
-			pair := &h.pairs[i]
-			copy(pair[:32], sums[i][:])
-			copy(pair[32:], h.branches[i][step][:])
+		for step := range maxBranch {
+			if n = min(int(h.deep[step+1])-start, n); n <= 0 {
+				break
+			}
+			for i := range n {
+				pair := &h.pairs[i]
+				copy(pair[:32], sums[i][:])
+				copy(pair[32:], h.branches[i][step][:])
+			}
+			hash.SumPairs(hash.Auto, sums[:n], h.pairs[:n])
 		}
-		hash.SumPairs(hash.Auto, sums[:n], h.pairs[:n])
 	}
 	clear(h.branches[:])
+}
+
+// sumHeaders builds the headers and hashes them.
+func (h *hasher) sumHeaders() {
+	for i, p := range h.order {
+		root := &p.job.work.MerkleRoot
+		if i < int(h.deep[0]) {
+			root = (*chainhash.Hash)(&h.sums[i])
+		}
+		p.putHeader(&h.headers[i], root)
+	}
+	hash.SumHeaders(hash.Auto, h.sums, h.headers)
+	clear(h.order) // so that they keep no job alive
 }

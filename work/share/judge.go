@@ -102,7 +102,7 @@ func (s *Session) find(p *pending, sub *Submission) *issued {
 	}
 	k := &s.validator.policy
 	age := time.Duration(0)
-	if p.hasNow && !is.sent.IsZero() {
+	if k.aged() && p.hasNow && !is.sent.IsZero() {
 		age = sub.Received.Sub(is.sent)
 	}
 	if is.tip.forgotten(sub.Received) || k.JobAge > 0 && age > k.JobAge && is.serial != s.sent ||

@@ -190,6 +190,9 @@ func (p *Policy) rules() []Rule {
 	return p.Rules
 }
 
+// aged says that it matters how long ago a job was sent.
+func (p *Policy) aged() bool { return p.JobAge > 0 || p.ShareAge > 0 }
+
 // String returns the policy's name.
 func (p *Policy) String() string {
 	if p.Name == "" {
