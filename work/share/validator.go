@@ -47,6 +47,9 @@ type tip struct {
 
 	users int       // sessions that remember jobs of it
 	idle  time.Time // when the last of them let go
+
+	holders int  // batches with submissions of it
+	swept   bool // from the validator's tips, but for them
 }
 
 // NewValidator returns a Validator without sessions.
@@ -132,7 +135,10 @@ func (v *Validator) sweep(now time.Time) {
 	for prev, t := range v.tips {
 		if t.users == 0 && t != v.newest && !t.idle.IsZero() && now.Sub(t.idle) >= Forgotten {
 			delete(v.tips, prev)
-			t.seen.drop(&v.budget)
+			t.swept = true
+			if t.holders == 0 {
+				t.seen.drop(&v.budget)
+			}
 		}
 	}
 }
