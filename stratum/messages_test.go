@@ -345,7 +345,7 @@ func TestReply(t *testing.T) {
 		{`{"id":1,"error":[23,"Difficulty too low",""],"result":null}`, "rejected: 23 Difficulty too low"},           // public-pool
 		{`{"id":1,"error":["23","low",""],"result":null}`, "rejected: 23 low"},
 		{`{"id":1,"result":false,"error":null,"reject-reason":"Above target"}`, "rejected: Above target"}, // ckpool
-		{`{"id":1,"result":false,"error":"Invalid JobID"}`, "rejected: Invalid JobID"},                     // ckpool
+		{`{"id":1,"result":false,"error":"Invalid JobID"}`, "rejected: Invalid JobID"},                    // ckpool
 		{`{"id":1,"result":null,"error":{"code":-3,"message":"Method not found"}}`, "rejected: -3 Method not found"},
 		{`{"id":1,"result":null,"error":{"message":"no"}}`, "rejected: no"},
 		{`{"id":1,"result":null,"error":{}}`, "rejected"},
