@@ -125,6 +125,7 @@ func (f *fields) readCKPool(b []byte, t *Text, size int) []byte {
 }
 
 func (f *fields) readDATUM(b []byte, t *Text, size int) []byte {
+	f.time, f.nonce, f.bits = uint32(strtoul(t.Time)), uint32(strtoul(t.Nonce)), uint32(strtoul(t.VersionBits))
 	if len(t.Extranonce2) != 2*size {
 		f.faults |= FaultExtranonce2
 		return b
@@ -136,7 +137,6 @@ func (f *fields) readDATUM(b []byte, t *Text, size int) []byte {
 		}
 		b = append(b, x)
 	}
-	f.time, f.nonce, f.bits = uint32(strtoul(t.Time)), uint32(strtoul(t.Nonce)), uint32(strtoul(t.VersionBits))
 	return b
 }
 

@@ -84,7 +84,7 @@ func TestFieldRules(t *testing.T) {
 		{"honest", LikeDATUM, Text{Extranonce2: "0102abCD", Time: "5a000001", Nonce: "0000000b", VersionBits: "00002000"},
 			fields{extranonce2: []byte{1, 2, 0xab, 0xcd}, time: 0x5a000001, nonce: 11, bits: 0x2000}},
 		{"two cases in a byte", LikeDATUM, Text{Extranonce2: "aBAba1zé", Time: "5Aq", Nonce: " -0x1", VersionBits: "2000 "}, // é is two bytes
-			fields{faults: en2}},
+			fields{time: 0x5a, nonce: math.MaxUint32, bits: 0x2000, faults: en2}},
 		{"two cases in a byte", LikeDATUM, Text{Extranonce2: "aBAba1z1", Time: "5Aq", Nonce: " -0x1", VersionBits: "2000 "},
 			fields{extranonce2: []byte{0, 0, 0xa1, 0}, time: 0x5a, nonce: math.MaxUint32, bits: 0x2000}},
 
