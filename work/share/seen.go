@@ -41,7 +41,7 @@ func (b *budget) give(n int) { b.used.Add(-int64(n)) }
 //
 // It is made of pages, found by extendible hashing (Fagin, Nievergelt, Pippenger, Strong 1979): a directory of 2^depth entries
 // is indexed by bits of a key's hash, and a page that is full is split in two by the next bit. So growth copies half a page at
-// a time, never the whole, and leaves no garbage but old directories. The hash is seeded, so that no miner can aim at a page:
+// a time, never the whole, and leaves no garbage but small lists and directories. The hash is seeded, so that no miner can aim at a page:
 // the next bits of its keys are like coins, and a directory grows beyond its pages by little. Of 10 million keys each costs 27
 // bytes, of no number more than 48.
 //
