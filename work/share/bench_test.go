@@ -49,14 +49,16 @@ func benchWork() (jobs []*work.Job) {
 // benchShares are shares of a window, all different.
 type benchShares struct {
 	next     uint64
-	sessions []int // whose a share is
+	of       uint64           // sessions, the first so many
+	sessions [benchWindow]int // whose a share is
 	shares   [benchWindow]Submission
 	extra    [benchWindow][8]byte
 	jobs     []*work.Job
 }
 
-func newBenchShares(first uint64) *benchShares {
-	return &benchShares{next: first, sessions: make([]int, benchWindow), jobs: benchWork()}
+// newBenchShares returns shares of a worker, which no other has.
+func newBenchShares(worker, sessions int) *benchShares {
+	return &benchShares{next: uint64(worker) << 40, of: uint64(sessions), jobs: benchWork()}
 }
 
 // refill makes the next shares.
@@ -65,7 +67,7 @@ func (w *benchShares) refill() {
 		w.next++
 		binary.BigEndian.PutUint64(w.extra[i][:], w.next)
 		random := mix(w.next)
-		w.sessions[i] = int(random % benchSessions)
+		w.sessions[i] = int(random % w.of)
 		w.shares[i] = Submission{
 			Worker: "worker", JobID: w.jobs[random>>8%benchJobs].ID, Extranonce2: w.extra[i][:], Time: testTime + uint32(random>>16%600),
 			Nonce: uint32(random >> 32), VersionBits: uint32(random>>13) & work.MaskBIP320, HasVersionBits: true, Received: testNow,
@@ -264,7 +266,7 @@ func BenchmarkCheck(b *testing.B) {
 	}{{"single", benchSingle{pool}}, {"batch", newBenchBatch(pool)}} {
 		b.Run(c.name, func(b *testing.B) {
 			ref := new(reference)
-			shares := newBenchShares(0)
+			shares := newBenchShares(0, benchSessions)
 			var rates, theirs, ratios []float64
 			time1 := func(c contestant) float64 {
 				start := time.Now()
@@ -292,7 +294,7 @@ func BenchmarkCheck(b *testing.B) {
 
 // BenchmarkBatchPhases says how many nanoseconds of each share go where in a batch. An op is a share.
 func BenchmarkBatchPhases(b *testing.B) {
-	pool, shares := new(benchPool), newBenchShares(0)
+	pool, shares := new(benchPool), newBenchShares(0, benchSessions)
 	names := []string{"prepare", "arrange", "coinbase", "fold", "header", "touch", "decide"}
 	times := make([][]float64, len(names))
 	var batch Batch
@@ -326,4 +328,55 @@ func BenchmarkBatchPhases(b *testing.B) {
 		b.ReportMetric(median(times[i]), name+"-ns/share")
 	}
 	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkParallel has one goroutine, and as many as there are cores, judge with one Validator, in windows in turn. of_cores is the
+// median of how many times as many shares they judged, over the number of cores. In one-session they all submit to one
+// connection, as no pool does. An op is a share of each goroutine.
+func BenchmarkParallel(b *testing.B) {
+	cores := runtime.GOMAXPROCS(0)
+	pool := new(benchPool)
+	for _, c := range []struct {
+		name     string
+		sessions int
+		judge    func() contestant
+	}{
+		{"batch", benchSessions, func() contestant { return newBenchBatch(pool) }},
+		{"single", benchSessions, func() contestant { return benchSingle{pool} }},
+		{"one-session/batch", 1, func() contestant { return newBenchBatch(pool) }},
+		{"one-session/single", 1, func() contestant { return benchSingle{pool} }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			var workers []contestant
+			var shares []*benchShares
+			for i := range cores {
+				workers = append(workers, c.judge())
+				shares = append(shares, newBenchShares(i, c.sessions))
+			}
+			rate := func(n int) float64 {
+				for _, w := range shares {
+					w.refill()
+				}
+				var all sync.WaitGroup
+				start := time.Now()
+				for i := range n {
+					all.Go(func() { workers[i].judge(b, shares[i]) })
+				}
+				all.Wait()
+				return float64(n*benchWindow) / time.Since(start).Seconds()
+			}
+			var rates, ratios []float64
+			for n := 0; n < b.N || len(ratios) == 0; n += benchWindow {
+				if n%benchTip == 0 {
+					pool.reset(b)
+				}
+				one, all := rate(1), rate(cores)
+				rates = append(rates, all)
+				ratios = append(ratios, all/one/float64(cores))
+			}
+			b.ReportMetric(median(ratios), "of_cores")
+			b.ReportMetric(median(rates), "shares/s")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }

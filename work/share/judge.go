@@ -105,7 +105,7 @@ func (s *Session) find(p *pending, sub *Submission) *issued {
 	if k.aged() && p.hasNow && !is.sent.IsZero() {
 		age = sub.Received.Sub(is.sent)
 	}
-	if is.tip.forgotten(sub.Received) || k.JobAge > 0 && age > k.JobAge && is.serial != s.sent ||
+	if is.tip != s.newest && is.tip.forgotten(sub.Received) || k.JobAge > 0 && age > k.JobAge && is.serial != s.sent ||
 		k.JobCount > 0 && s.sent-is.serial >= uint64(k.JobCount) ||
 		k.JobCountClean > 0 && s.cleaned >= is.serial+uint64(k.JobCountClean) || k.JobsOfTip && is.tip != s.newest {
 		p.forgotten = true

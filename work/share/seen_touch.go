@@ -44,8 +44,11 @@ func (t *shard) touch(hashes []uint64) (sum uint64) {
 		return 0
 	}
 	for _, h := range hashes {
-		p := t.page(h)
-		sum += uint64(p.n) + uint64(p.keys[place(h)][0])
+		p, at := t.page(h), place(h)
+		sum += uint64(p.n) + uint64(p.keys[at][0])
+		for _, further := range [...]uint64{4, 8} { // a line holds four keys, and a search often ends some keys further
+			sum += uint64(p.keys[min(at+further, pageKeys-1)][0])
+		}
 	}
 	return sum
 }
