@@ -94,7 +94,8 @@ func (s *Session) prepare(p *pending, sub *Submission, arena *[]byte) {
 	}
 }
 
-// find returns the job that sub names, nil if the policy does not know it.
+// find returns the job that sub names, nil if it is not known. One that only the policy has forgotten is returned as well, for its
+// header may be a block's.
 func (s *Session) find(p *pending, sub *Submission) *issued {
 	is := s.jobs[sub.JobID]
 	if is == nil || sub.Malformed != "" {
@@ -105,11 +106,14 @@ func (s *Session) find(p *pending, sub *Submission) *issued {
 	if k.aged() && p.hasNow && !is.sent.IsZero() {
 		age = sub.Received.Sub(is.sent)
 	}
-	if is.tip != s.newest && is.tip.forgotten(sub.Received) || k.JobAge > 0 && age > k.JobAge && is.serial != s.sent ||
+	if is.tip != s.newest && is.tip.forgotten(sub.Received) {
+		p.forgotten = true
+		return nil
+	}
+	if k.JobAge > 0 && age > k.JobAge && is.serial != s.sent ||
 		k.JobCount > 0 && s.sent-is.serial >= uint64(k.JobCount) ||
 		k.JobCountClean > 0 && s.cleaned >= is.serial+uint64(k.JobCountClean) || k.JobsOfTip && is.tip != s.newest {
 		p.forgotten = true
-		return nil
 	}
 	p.age = age
 	return is
@@ -137,8 +141,10 @@ func (s *Session) fields(p *pending, is *issued, sub *Submission, arena *[]byte)
 
 // fill takes what comes from the job.
 func (s *Session) fill(p *pending, is *issued, sub *Submission, f *fields, arena *[]byte) {
-	p.job, p.tip = is.job, is.tip.tip
-	p.stale = is.tip != s.newest
+	p.job = is.job
+	if !p.forgotten {
+		p.tip, p.stale = is.tip.tip, is.tip != s.newest
+	}
 	p.hasExtranonce = is.hasExtranonce
 	p.extranonce1 = is.extranonce1
 	if sub.Extranonce1 != nil {
@@ -259,7 +265,7 @@ func (p *pending) decide(v *Verdict) error {
 	}
 	v.BlockLost = v.Block && !sent
 	switch {
-	case !v.Built: // a policy that has no rule for what is missing
+	case !v.Built || p.forgotten: // a policy that has no rule for what is missing
 		why, err := p.unbuilt(v)
 		v.Word, v.reason = why.word(), why
 		return err
@@ -277,7 +283,7 @@ func (p *pending) unbuilt(v *Verdict) (reason, error) {
 	case p.malformed != "":
 		v.shape = p.malformed
 		return reasonShape, nil
-	case p.job == nil:
+	case p.job == nil || p.forgotten:
 		return p.noJob()
 	case !p.hasExtranonce:
 		return reasonNone, ErrNoExtranonce
@@ -334,7 +340,7 @@ func (p *pending) try(v *Verdict, c Check) (reason, error) {
 			return reasonWorker, nil
 		}
 	case CheckJob:
-		if p.job == nil {
+		if p.job == nil || p.forgotten {
 			return p.noJob()
 		}
 	case CheckExtranonce2:

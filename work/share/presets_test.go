@@ -246,10 +246,10 @@ func TestPresetsBlocks(t *testing.T) {
 		"strict":            "stale kept, low difficulty kept, duplicate kept, ntime late kept",
 		"ckpool":            "stale kept, low difficulty kept, duplicate kept, ntime late kept",
 		"datum":             "stale kept, low difficulty kept, duplicate kept, ntime late kept",
-		"public-pool":       "stale -, low difficulty lost, duplicate lost, ntime late credited",
+		"public-pool":       "stale lost, low difficulty lost, duplicate lost, ntime late credited",
 		"btcpool":           "stale lost, low difficulty kept, duplicate lost, ntime late lost",
 		"miningcore":        "stale credited, low difficulty credited, duplicate lost, ntime late lost",
-		"node-stratum-pool": "stale -, low difficulty credited, duplicate lost, ntime late lost",
+		"node-stratum-pool": "stale lost, low difficulty credited, duplicate lost, ntime late lost",
 		"sri":               "stale lost, low difficulty credited, duplicate kept, ntime late credited",
 	} {
 		p, err := PresetByName(name)
@@ -257,11 +257,9 @@ func TestPresetsBlocks(t *testing.T) {
 		var got []string
 		for _, d := range []defect{staleJob, difficulty, duplicate, timeLate} {
 			v := rig(t, p, d, defect{job: func(j *work.Job) { j.Target = targetOf(32) }})
+			require.True(t, v.Block)
 			fate := "kept"
 			switch {
-			case !v.Block:
-				fate = "-" // the job is not known, so there is no header
-				require.False(t, v.Built)
 			case v.BlockLost:
 				fate = "lost"
 			case v.Word == Block:
