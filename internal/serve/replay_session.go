@@ -1,0 +1,208 @@
+package serve
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/touchstone-btc/touchstone/stratum"
+	"github.com/touchstone-btc/touchstone/work/share"
+)
+
+// replaySession is one connection of a recording. It is the Handler of its onlooker.
+type replaySession struct {
+	rec        *recording
+	name       string
+	onlooker   *stratum.Onlooker
+	now        time.Time // of the line being read
+	line       int64
+	jobs       uint64 // that the stretch knows
+	stretch    *stretch
+	unanswered unanswered
+
+	newer, older *replaySession // by their latest lines
+}
+
+// replayed is a share on its way to its report.
+type replayed struct {
+	report  ShareReport
+	session *replaySession
+	number  uint64 // among the session's
+	from    *stretchWorker
+	worker  *workerTally
+
+	newer, older *replayed // of those that wait for a reply
+}
+
+// unanswered are the shares of a session without a reply, by their numbers, which follow each other.
+type unanswered struct {
+	first uint64 // number of shares[0]
+	all   []*replayed
+	head  int // shares before it are gone
+}
+
+func (w *unanswered) put(number uint64, s *replayed) {
+	if w.head == len(w.all) {
+		w.all, w.head, w.first = w.all[:0], 0, number
+	}
+	if w.head > 64 && w.head > len(w.all)/2 {
+		n := copy(w.all, w.all[w.head:])
+		clear(w.all[n:])
+		w.first += uint64(w.head)
+		w.all, w.head = w.all[:n], 0
+	}
+	w.all = append(w.all, s)
+}
+
+// take removes a share and returns it, nil if it is gone.
+func (w *unanswered) take(number uint64) *replayed {
+	i := number - w.first
+	if i >= uint64(len(w.all)) {
+		return nil
+	}
+	s := w.all[i]
+	w.all[i] = nil
+	for w.head < len(w.all) && w.all[w.head] == nil {
+		w.head++
+	}
+	return s
+}
+
+// observe takes in a line of the session.
+func (s *replaySession) observe(l *stratum.Line) error {
+	s.now, s.line = l.Time, l.Number
+	if s.stretch.end.Sub(l.Time) > clockBack {
+		s.renew() // the clock was set
+	}
+	s.stretch.advance(l.Time)
+	err := s.onlooker.Observe(l.From, l.Bytes(), l.Time, s)
+	if l.From == stratum.FromPool {
+		s.lookForJob(l.Time)
+	}
+	return err
+}
+
+// lookForJob tells the stretch what the newest job asks of a share.
+func (s *replaySession) lookForJob(now time.Time) {
+	target, jobs, known := s.onlooker.Sessions()[0].Newest()
+	if jobs == s.jobs {
+		return
+	}
+	s.jobs = jobs
+	if !known {
+		s.renew()
+		return
+	}
+	s.stretch.job(target, now)
+}
+
+// renew ends the stretch. The next begins with the next job.
+func (s *replaySession) renew() {
+	s.rec.ended = append(s.rec.ended, s.stretch)
+	s.stretch = s.stretch.next()
+}
+
+// Submitted is a mining.submit.
+func (s *replaySession) Submitted(sub *stratum.Submit) {
+	r := s.rec
+	h := r.newShare()
+	h.session, h.number = s, sub.Number
+	h.worker = r.replay.worker(sub.Submission.Text.Worker)
+	h.from = s.stretch.of(h.worker)
+	h.report.File, h.report.Line, h.report.Time, h.report.Session = r.name, s.line, s.now, s.name
+	h.report.Text = *sub.Submission.Text
+	s.unanswered.put(sub.Number, h)
+	r.add(s.onlooker.Sessions(), &sub.Submission, h)
+}
+
+// Replied is the pool's answer to one.
+func (s *replaySession) Replied(number uint64, reply stratum.Reply) {
+	if h := s.unanswered.take(number); h != nil {
+		h.report.Reply, h.report.HasReply, h.report.Replied = reply, true, s.now
+		s.rec.settle(h)
+	}
+}
+
+// Forgotten says that none will come.
+func (s *replaySession) Forgotten(number uint64) {
+	if h := s.unanswered.take(number); h != nil {
+		s.rec.settle(h)
+	}
+}
+
+// Assumed says that something was missed.
+func (s *replaySession) Assumed(why string) {
+	r := s.rec.replay
+	r.assumed++
+	if r.config.OnAssumed != nil {
+		r.config.OnAssumed(s.rec.name, s.line, s.name, why)
+	}
+}
+
+// sessionList holds sessions by their latest lines.
+type sessionList struct{ newest, oldest *replaySession }
+
+func (l *sessionList) push(s *replaySession) {
+	s.older, s.newer = l.newest, nil
+	if l.newest != nil {
+		l.newest.newer = s
+	} else {
+		l.oldest = s
+	}
+	l.newest = s
+}
+
+func (l *sessionList) remove(s *replaySession) {
+	if s.newer != nil {
+		s.newer.older = s.older
+	} else {
+		l.newest = s.older
+	}
+	if s.older != nil {
+		s.older.newer = s.newer
+	} else {
+		l.oldest = s.newer
+	}
+	s.newer, s.older = nil, nil
+}
+
+// idleSession is how long a session must have been silent to give way to another when there are too many: its jobs can't be credited
+// any more.
+const idleSession = share.Forgotten
+
+// session returns the session of a line, a new one if there is none.
+func (r *recording) session(l *stratum.Line) (*replaySession, error) {
+	s := r.sessions[string(l.Session)]
+	if s != nil {
+		if r.list.newest != s {
+			r.list.remove(s)
+			r.list.push(s)
+		}
+		return s, nil
+	}
+	if limit := r.replay.config.MaxSessions; len(r.sessions) >= limit {
+		oldest := r.list.oldest
+		if l.Time.Sub(oldest.now) < idleSession {
+			return nil, fmt.Errorf("session %.40q is one more than the %d that are followed at once: its lines are not read", l.Session, limit)
+		}
+		r.drop(oldest, oldest.now)
+	}
+	s = &replaySession{rec: r, name: string(l.Session), stretch: new(stretch)}
+	for _, v := range r.validators {
+		r.buf = append(r.buf, v.NewSession())
+	}
+	s.onlooker = stratum.NewOnlooker(append([]*share.Session(nil), r.buf...)...)
+	r.buf = r.buf[:0]
+	r.sessions[s.name] = s
+	r.list.push(s)
+	r.replay.sessionCount++
+	return s, nil
+}
+
+// drop ends a session.
+func (r *recording) drop(s *replaySession, now time.Time) {
+	s.now = now
+	s.onlooker.Close(now, s)
+	s.renew()
+	r.list.remove(s)
+	delete(r.sessions, s.name)
+}

@@ -1,0 +1,67 @@
+package serve
+
+import (
+	"github.com/btcsuite/btcd/chainhash/v2"
+)
+
+// ReplaySummary is what was found in all recordings together.
+type ReplaySummary struct {
+	// Policy is the one whose verdicts are counted.
+	Policy     string `json:"policy"`
+	Recordings int64  `json:"recordings"`
+	Lines      int64  `json:"lines"`
+	BadLines   int64  `json:"bad_lines"` // that could not be read, or held a message that could not
+	Sessions   int64  `json:"sessions"`
+	Assumed    int64  `json:"assumed"` // sessions of which something was missed, and assumed to have been granted
+	First      string `json:"first,omitempty"`
+	Last       string `json:"last,omitempty"` // the earliest and latest times
+	// Tally is that of all workers.
+	Tally
+	Workers []WorkerSummary `json:"workers"`
+	// Policies is how each judged the shares, in the order asked for; empty if there is one.
+	Policies []PolicySummary `json:"policies,omitempty"`
+}
+
+// Tally counts shares. Its JSON is flat: part of what embeds it.
+type Tally struct {
+	Shares   int64            `json:"shares"`
+	Verdicts map[string]int64 `json:"verdicts"`
+	Unjudged int64            `json:"unjudged"`
+	Credited int64            `json:"credited"`
+	Blocks   int64            `json:"blocks"` // headers that meet the network's target, refused shares too
+	// PoolAccepted and PoolRejected are what the pool said; of the other shares no reply was seen.
+	PoolAccepted  int64 `json:"pool_accepted"`
+	PoolRejected  int64 `json:"pool_rejected"`
+	Disagreements int64 `json:"disagreements"` // where that is not the verdict
+	// Work is how many hashes the credited shares take on average, exact, as a decimal number; Difficulty the same divided by that
+	// of difficulty 1.
+	Work       string    `json:"work"`
+	Difficulty float64   `json:"difficulty"`
+	HashRate   *HashRate `json:"hash_rate"` // null where the time is not known
+	Best       *Best     `json:"best"`      // null if nothing was credited
+}
+
+// Best is the credited share with the lowest hash.
+type Best struct {
+	Difficulty float64        `json:"difficulty"`
+	Hash       chainhash.Hash `json:"hash"`
+	File       string         `json:"file"`
+	Line       int64          `json:"line"`
+	Worker     string         `json:"worker"`
+}
+
+// WorkerSummary is what one worker sent.
+type WorkerSummary struct {
+	// Worker is the name, null for all those beyond the first hundred thousand.
+	Worker   *string `json:"worker"`
+	Sessions int64   `json:"sessions"`
+	Tally
+}
+
+// PolicySummary is how one of several policies judged the shares.
+type PolicySummary struct {
+	Policy     string           `json:"policy"`
+	Verdicts   map[string]int64 `json:"verdicts"`
+	Unjudged   int64            `json:"unjudged"`
+	BlocksLost int64            `json:"blocks_lost"`
+}
