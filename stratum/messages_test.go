@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 
@@ -376,4 +378,18 @@ func TestMessageSizes(t *testing.T) {
 	job, _, err := decoded(t, call(MethodNotify, params...)).Notify(4, 8)
 	require.NoError(t, err)
 	require.Len(t, job.Branch, 32)
+}
+
+// TestErrorsAreOneLine shows that errors repeat nothing that a terminal would obey, be it JSON or not.
+func TestErrorsAreOneLine(t *testing.T) {
+	_, err := decoded(t, "{\"method\":\"mining.set_difficulty\",\"params\":[[\n\"\u009b2J\u202e\x7f\"]]}").SetDifficulty()
+	require.EqualError(t, err, `mining.set_difficulty: difficulty [ "`+` 2J  "]: want a number`)
+	for _, line := range []string{"\x1b[2J\nx", strings.Repeat("\x80", 200), strings.Repeat("\xff", 80), "\n{\"event\":\"open\"}"} {
+		err := NewOnlooker().Observe(FromTouchstone, []byte(line), time.Time{}, new(counter))
+		require.ErrorContains(t, err, "want an object")
+		require.NotContains(t, err.Error(), "PANIC")
+		for _, c := range err.Error() {
+			require.True(t, unicode.IsPrint(c), "%q", err)
+		}
+	}
 }

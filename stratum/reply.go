@@ -3,8 +3,6 @@ package stratum
 import (
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // maxWords is the most bytes of a pool's words that are kept.
@@ -112,17 +110,5 @@ func words(v Value) string {
 	if !ok {
 		text = v
 	}
-	if len(text) > maxWords {
-		end := maxWords
-		for !utf8.RuneStart(text[end]) {
-			end--
-		}
-		text = append(text[:end:end], "…"...)
-	}
-	return strings.TrimSpace(strings.Map(func(c rune) rune {
-		if !unicode.IsPrint(c) {
-			return ' '
-		}
-		return c
-	}, string(text)))
+	return strings.TrimSpace(readable(text, maxWords))
 }

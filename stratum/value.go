@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -122,19 +124,30 @@ func (v Value) member(name string) Value {
 // maxQuoted bounds how much of a refused value an error repeats.
 const maxQuoted = 80
 
-// String returns v as it was written, cut to a length that an error can repeat.
+// String returns v as it was written, made readable and cut to a length that an error can repeat. v need not be valid.
 func (v Value) String() string {
-	switch {
-	case len(v) == 0:
+	if len(v) == 0 {
 		return "nothing"
-	case len(v) <= maxQuoted:
-		return string(v)
 	}
-	end := maxQuoted
-	for !utf8.RuneStart(v[end]) {
-		end--
+	return readable(v, maxQuoted)
+}
+
+// readable returns text on one line, cut to about so many bytes, with a blank for each character that can't be printed: terminals
+// obey some of them.
+func readable(text []byte, size int) string {
+	rest := ""
+	if len(text) > size {
+		for size > 0 && !utf8.RuneStart(text[size]) {
+			size--
+		}
+		text, rest = text[:size], "…"
 	}
-	return string(v[:end]) + "…"
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsPrint(c) {
+			return ' '
+		}
+		return c
+	}, string(text)) + rest
 }
 
 // quote returns s quoted for an error message, cut to a readable length.
