@@ -1,6 +1,7 @@
 package share
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -40,7 +41,7 @@ func (b *Batch) Len() int { return len(b.pending) }
 
 // Add puts a submission into the batch. Nothing of sub is kept.
 func (b *Batch) Add(s *Session, sub *Submission) {
-	b.pending = append(b.pending, pending{})
+	b.pending = slices.Grow(b.pending, 1)[:len(b.pending)+1] // prepare overwrites it
 	p := &b.pending[len(b.pending)-1]
 	s.prepare(p, sub, &b.arena)
 	b.held.hold(p)
@@ -68,13 +69,11 @@ func (b *Batch) touch(of []pending) {
 		if tip == nil {
 			tip = p.tip
 		}
-		switch {
-		case p.tip == nil || p.tip != tip:
-		case p.keyed:
-			b.hashes = append(b.hashes, hashKey(&p.key))
-		case p.buildable:
+		if p.buildable && !p.keyed {
 			p.keyBy((*chainhash.Hash)(&b.hasher.sums[p.place]))
-			b.hashes = append(b.hashes, hashKey(&p.key))
+		}
+		if p.keyed && p.tip == tip {
+			b.hashes = append(b.hashes, p.keyHash)
 		}
 	}
 	if tip != nil {

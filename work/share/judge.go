@@ -25,7 +25,8 @@ type pending struct {
 	// Those of the coinbase, where the job has one. They stand in the arena, or in the session's own memory.
 	extranonce1, extranonce2 []byte
 	key                      [16]byte
-	keyed                    bool     // the key does not come from the header's hash
+	keyHash                  uint64
+	keyed                    bool     // there is a key; one made of the header's hash comes after that
 	scope                    [16]byte // among whose submissions, zero for the whole pool
 
 	buildable bool   // the header is to be built: of the job, the merkle root, and these
@@ -233,8 +234,11 @@ func (p *pending) makeKey(sub *Submission, f *fields) {
 		return
 	}
 	sum := sha256.Sum256(b)
-	p.key, p.keyed = [16]byte(sum[:]), true
+	p.setKey([16]byte(sum[:]))
 }
+
+// setKey sets the key by which duplicates are found.
+func (p *pending) setKey(k [16]byte) { p.key, p.keyHash, p.keyed = k, hashKey(&k), true }
 
 // decide tries the rules on a submission whose verdict holds the header and its hash, if one was built, and completes the verdict.
 // The error says that nothing could be decided; then a block is reported all the same.
@@ -472,7 +476,7 @@ func (p *pending) tryDuplicate(v *Verdict) (reason, error) {
 		}
 		p.keyBy(&v.Hash)
 	}
-	added, err := p.tip.seen.insert(&p.key, &p.validator.budget)
+	added, err := p.tip.seen.insertHashed(&p.key, p.keyHash, &p.validator.budget)
 	if err == nil && !added {
 		return reasonDuplicate, nil
 	}
@@ -481,10 +485,11 @@ func (p *pending) tryDuplicate(v *Verdict) (reason, error) {
 
 // keyBy makes the key of the header's hash.
 func (p *pending) keyBy(h *chainhash.Hash) {
-	p.key = [16]byte(h[:16]) // the other end begins with zeros
-	for i := range p.scope {
-		p.key[i] ^= p.scope[i] // a hash is random, so it stays one in each scope
+	k := [16]byte(h[:16]) // the other end begins with zeros
+	for i := range k {
+		k[i] ^= p.scope[i] // a hash is random, so it stays one in each scope
 	}
+	p.setKey(k)
 }
 
 // word is what a reason is reported as.

@@ -97,7 +97,11 @@ func hashKey(k *key) uint64 { return maphash.Bytes(seed, k[:]) }
 // insert adds key, which it does not keep. added is false if it was there. ErrFull means that key is new and the budget is used
 // up: then nothing is added. A dropped set takes everything for new, and keeps nothing.
 func (s *seen) insert(key *[16]byte, b *budget) (added bool, err error) {
-	h := hashKey(key)
+	return s.insertHashed(key, hashKey(key), b)
+}
+
+// insertHashed is insert for a key of which hashKey said h.
+func (s *seen) insertHashed(key *[16]byte, h uint64, b *budget) (added bool, err error) {
 	all := s.shards.Load()
 	if all == nil {
 		if all, added, err = s.insertFirst(key, h, b); all == nil {
