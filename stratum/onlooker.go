@@ -255,11 +255,12 @@ func (o *Onlooker) asked(now time.Time, h Handler) error {
 // replied takes in an answer of the pool.
 func (o *Onlooker) replied(h Handler) error {
 	m := &o.message
-	var r *request
+	var r request
+	known := false
 	if m.HasID() {
-		r = o.requests.take(m.ID)
+		r, known = o.requests.take(m.ID)
 	}
-	if r == nil {
+	if !known {
 		o.unmatched++
 		return nil
 	}

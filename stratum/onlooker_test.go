@@ -367,17 +367,17 @@ func TestRequests(t *testing.T) {
 			want = append(want, plain{id, n})
 			continue
 		}
-		got := q.take([]byte(id))
+		got, ok := q.take([]byte(id))
 		for i, w := range want {
 			if w.id == id {
-				require.NotNil(t, got)
+				require.True(t, ok)
 				require.Equal(t, w.number, got.number)
 				want = append(want[:i:i], want[i+1:]...)
-				got = nil
+				ok = false
 				break
 			}
 		}
-		require.Nil(t, got)
+		require.False(t, ok)
 	}
 	require.Equal(t, wantForgotten, forgotten)
 	require.Equal(t, len(want), q.count)

@@ -1,5 +1,7 @@
 package stratum
 
+import "hash/maphash"
+
 // MaxOutstanding is how many requests of a connection wait for their replies at most. The oldest is forgotten for one more.
 const MaxOutstanding = 4096
 
@@ -13,9 +15,8 @@ type requests struct {
 
 // request waits for its reply.
 type request struct {
-	id     []byte // its memory is used again
-	hash   uint32
-	method string
+	id     uint64 // hashID's
+	method string // "" if its answer changes nothing
 	worker string // of a mining.authorize
 	number uint64 // of a mining.submit
 }
@@ -38,34 +39,44 @@ func (q *requests) add(id []byte, method string, forgotten func(*request)) *requ
 	}
 	r := q.at(q.count)
 	q.count++
-	*r = request{id: append(r.id[:0], id...), hash: hashID(id), method: method}
+	*r = request{id: hashID(id)}
+	switch method {
+	case MethodSubscribe, MethodConfigure, MethodAuthorize, MethodSubmit:
+		r.method = method
+	}
 	return r
 }
 
 // drop removes the oldest.
 func (q *requests) drop() {
+	*q.at(0) = request{}
 	q.first = (q.first + 1) & (len(q.ring) - 1)
 	q.count--
 }
 
-// take removes the oldest request with that id and returns it, valid until the next add; nil if there is none.
-func (q *requests) take(id []byte) *request {
+// take removes the oldest request with that id and returns it, if there is one.
+func (q *requests) take(id []byte) (r request, ok bool) {
 	hash := hashID(id)
 	for i := range q.count {
-		if r := q.at(i); r.hash != hash || string(r.id) != string(id) {
+		if q.at(i).id != hash {
 			continue
 		}
-		// What is older moves up: a request that is never answered costs one step of each search, not more.
 		taken := *q.at(i)
-		for ; i > 0; i-- {
-			*q.at(i) = *q.at(i - 1)
+		if i < q.count/2 { // what is older moves up
+			for ; i > 0; i-- {
+				*q.at(i) = *q.at(i - 1)
+			}
+			q.drop()
+			return taken, true
 		}
-		r := q.at(0)
-		*r = taken
-		q.drop()
-		return r
+		for ; i < q.count-1; i++ { // what is newer moves down
+			*q.at(i) = *q.at(i + 1)
+		}
+		*q.at(i) = request{}
+		q.count--
+		return taken, true
 	}
-	return nil
+	return request{}, false
 }
 
 // clear removes all and gives them to forgotten.
@@ -73,14 +84,10 @@ func (q *requests) clear(forgotten func(*request)) {
 	for i := range q.count {
 		forgotten(q.at(i))
 	}
-	q.first, q.count = 0, 0
+	*q = requests{}
 }
 
-// hashID is FNV-1a.
-func hashID(id []byte) uint32 {
-	h := uint32(2166136261)
-	for _, c := range id {
-		h = (h ^ uint32(c)) * 16777619
-	}
-	return h
-}
+// idSeed makes it impossible to choose ids that are taken for each other, and 64 bits make it improbable.
+var idSeed = maphash.MakeSeed()
+
+func hashID(id []byte) uint64 { return maphash.Bytes(idSeed, id) }
