@@ -268,9 +268,11 @@ func (o *Onlooker) replied(h Handler) error {
 	case MethodSubmit:
 		h.Replied(r.number, m.Reply())
 	case MethodAuthorize:
-		if m.Refused() {
-			for _, s := range o.sessions {
+		for _, s := range o.sessions {
+			if m.Refused() {
 				s.Withdraw(r.worker)
+			} else {
+				s.Authorize(r.worker) // it may have been withdrawn since, by the answer to an earlier request
 			}
 		}
 	case MethodSubscribe:
