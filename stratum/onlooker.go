@@ -137,6 +137,9 @@ func (o *Onlooker) event(line []byte, now time.Time, h Handler) error {
 		if o.closed {
 			return ErrClosed
 		}
+		if o.opened {
+			o.Gap("the connection was opened again, and its end was not seen", h)
+		}
 		o.opened = true
 	case "gap":
 		o.Gap("the recording was interrupted", h)

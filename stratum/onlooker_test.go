@@ -221,6 +221,21 @@ func TestOnlookerGap(t *testing.T) {
 	require.Equal(t, "duplicate", s.judged(), "duplicates are remembered across a gap")
 }
 
+// TestOnlookerOpenedAgain shows that the answers of a connection are not taken for those of an earlier one with its name, whose end
+// was not recorded.
+func TestOnlookerOpenedAgain(t *testing.T) {
+	s := newStory(t)
+	s.begin()
+	s.miner(submit)
+	s.begin()
+	require.Equal(t, []uint64{1}, s.forgotten)
+	require.Len(t, s.assumed, 1)
+	s.miner(submit)
+	require.Equal(t, "duplicate", s.judged())
+	s.pool(`{"id":4,"result":false,"error":"dup"}`)
+	require.Equal(t, []string{"2 rejected: dup"}, s.replies)
+}
+
 // TestOnlookerUnreadable shows that what the pool sent and can't be read is told, stops nothing, and makes nothing look wrong that
 // may have been right.
 func TestOnlookerUnreadable(t *testing.T) {
