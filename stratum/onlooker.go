@@ -172,14 +172,15 @@ func (o *Onlooker) Close(now time.Time, h Handler) {
 // unreadable is called for a message of the pool that can't be decoded. It may have been a job; or the answer without which nothing
 // later makes sense, if that is waited for.
 func (o *Onlooker) unreadable(h Handler) {
-	for i := range o.requests.count {
-		if m := o.requests.at(i).method; m == MethodSubscribe || m == MethodConfigure {
-			o.assume("a message of the pool could not be read, perhaps the answer to "+m, h)
-			return
+	switch {
+	case o.requests.waits(MethodSubscribe):
+		o.assume("a message of the pool could not be read, perhaps the answer to mining.subscribe", h)
+	case o.requests.waits(MethodConfigure):
+		o.lost("a message of the pool could not be read, perhaps the answer to mining.configure", o.extranonce, o.target, h)
+	default:
+		for _, s := range o.sessions {
+			s.MissedJobs()
 		}
-	}
-	for _, s := range o.sessions {
-		s.MissedJobs()
 	}
 }
 
@@ -291,7 +292,7 @@ func (o *Onlooker) replied(h Handler) error {
 	case MethodConfigure:
 		mask, granted, err := m.ConfigureResult()
 		if err != nil {
-			o.assume("the answer to mining.configure could not be read", h)
+			o.lost("the answer to mining.configure could not be read", o.extranonce, o.target, h)
 			return err
 		}
 		if granted {

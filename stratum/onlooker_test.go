@@ -297,6 +297,20 @@ func TestOnlookerUnreadable(t *testing.T) {
 			require.Equal(t, share.ErrNoJob.Error(), s.judged())
 		})
 	}
+	for _, reply := range []string{`{"id":2,"result":{"version-rolling":true,"version-rolling.mask":"0x1fffe000"},"error":null}`, `{"id":2`} {
+		t.Run("configure, extranonce and difficulty known", func(t *testing.T) {
+			s := newStory(t)
+			s.event("open")
+			s.miner(subscribe)
+			s.pool(subscribed, difficulty512)
+			s.miner(configure)
+			require.Error(t, s.onlooker.Observe(FromPool, []byte(reply), s.now, s))
+			require.Len(t, s.assumed, 1)
+			s.pool(notify)
+			s.miner(submit)
+			require.Equal(t, "accepted", s.judged())
+		})
+	}
 	t.Run("what a miner sends changes nothing", func(t *testing.T) {
 		s := newStory(t)
 		s.begin()

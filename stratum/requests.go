@@ -79,6 +79,16 @@ func (q *requests) take(id []byte) (r request, ok bool) {
 	return request{}, false
 }
 
+// waits reports whether a request of that method is among them.
+func (q *requests) waits(method string) bool {
+	for i := range q.count {
+		if q.at(i).method == method {
+			return true
+		}
+	}
+	return false
+}
+
 // clear removes all and gives them to forgotten.
 func (q *requests) clear(forgotten func(*request)) {
 	for i := range q.count {
