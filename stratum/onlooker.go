@@ -94,6 +94,10 @@ func (o *Onlooker) Outstanding() int { return o.requests.count }
 // Assumed reports whether something about the connection is assumed.
 func (o *Onlooker) Assumed() bool { return o.assumed }
 
+// longMessage is the most bytes of a message whose memory is used again for the next. That of a longer one can be several times its
+// size, which adds up where many connections are followed.
+const longMessage = 4 << 10
+
 // Observe takes in one message, seen at the time now (zero if nobody knows). Bytes that are no message may be given too. line is
 // not kept. An error says what could not be read and why; the onlooker goes on after it.
 func (o *Onlooker) Observe(from From, line []byte, now time.Time, h Handler) error {
@@ -108,6 +112,9 @@ func (o *Onlooker) Observe(from From, line []byte, now time.Time, h Handler) err
 	}
 	if o.closed {
 		return ErrClosed
+	}
+	if len(line) > longMessage {
+		defer func() { o.message = Message{} }()
 	}
 	if err := Decode(line, &o.message); err != nil {
 		if from == FromPool {

@@ -3,6 +3,7 @@ package stratum
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -385,6 +386,32 @@ func TestOnlookerBounds(t *testing.T) {
 	o.Close(time.Time{}, h)
 	o.Close(time.Time{}, h)
 	require.Equal(t, h.submitted, h.replied+h.forgotten)
+}
+
+// TestOnlookerSize shows that long messages don't make an onlooker large.
+func TestOnlookerSize(t *testing.T) {
+	names := make([]string, 6000)
+	for i := range names {
+		names[i] = fmt.Sprintf(`"n%d":1`, i)
+	}
+	for _, line := range []string{
+		`{"id":1,"method":"x","params":[{` + strings.Join(names, ",") + `}]}`, `{"id":1,"method":"x",` + strings.Join(names, ",") + `}`,
+		`{"id":1,"method":"mining.extranonce.subscribe","params":["\u0061` + strings.Repeat("a", 60000) + `"]}`,
+		`{"id":1,"method":"mining.authorize","params":["\u0061` + strings.Repeat("a", 60000) + `"]}`,
+	} {
+		onlookers := make([]*Onlooker, 64)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range onlookers {
+			onlookers[i] = NewOnlooker()
+			_ = onlookers[i].Observe(FromMiner, []byte(line), time.Time{}, new(counter))
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(len(onlookers)*8<<10))
+		runtime.KeepAlive(onlookers)
+	}
 }
 
 // TestRequests holds the queue against a plain list.
