@@ -20,7 +20,7 @@ const maxSession = 256
 
 // Line is one line of a transcript. It holds until the next call of Next.
 type Line struct {
-	// Number counts the lines from 1, those that could not be read and empty ones too.
+	// Number counts the lines from 1, those that could not be read and blank ones too.
 	Number int64
 	// Time is when the message was seen.
 	Time time.Time
@@ -59,7 +59,7 @@ func (e *LineError) Unwrap() error { return e.Err }
 //	{"time":"2026-11-20T14:40:00.123456Z","session":"a1","from":"miner","message":{…}}
 //
 // from is "pool", "miner", "telemetry" or "touchstone"; raw holds as base64 what was not JSON, instead of message. Other members
-// are ignored. A byte order mark at the beginning, CRLF and empty lines are tolerated.
+// are ignored. A byte order mark at the beginning, CRLF and blank lines are tolerated.
 //
 // It takes MaxTranscriptLine bytes of memory, however long the recording is, and does not allocate for lines that can be read. It
 // is for one goroutine.
@@ -96,7 +96,7 @@ func (t *Transcript) Next() (*Line, error) {
 		if t.line.Number == 1 {
 			text = bytes.TrimPrefix(text, []byte("\ufeff"))
 		}
-		if text = bytes.TrimRight(text, "\r\n"); len(text) == 0 {
+		if text = bytes.TrimRight(text, " \t\r\n"); len(text) == 0 {
 			continue
 		}
 		if err := t.parse(text); err != nil {

@@ -50,10 +50,10 @@ func TestTranscript(t *testing.T) {
 	require.Equal(t, submitLine, string(line.Message))
 	require.Nil(t, line.Raw)
 
-	text := "\ufeff" + recorded("pool", `{"a":"ä"}`) + "\r\n\r\n\n" +
+	text := "\ufeff" + recorded("pool", `{"a":"ä"}`) + "\r\n \t\r\n\n" +
 		` { "message" : [1] , "x":{}, "from":"telemetry","session":"\u00e4" , "time" : "2026-11-20T14:40:00+01:00" } ` + "\n" +
 		`{"time":"2026-11-20T14:40:00Z","session":"a1","from":"touchstone","raw":"AP8K"}` + "\n" +
-		`{"time":"2026-11-20T14:40:00Z","session":"a1","from":"pool","raw":""}` // no end of line
+		`{"time":"2026-11-20T14:40:00Z","session":"a1","from":"pool","raw":""}` + "\n  " // no end of line
 	for name, r := range map[string]io.Reader{
 		"at once": strings.NewReader(text), "byte by byte": iotest.OneByteReader(strings.NewReader(text)),
 		"with the end": iotest.DataErrReader(strings.NewReader(text)),
