@@ -75,6 +75,11 @@ func writeVectors(dir string) error {
 			return err
 		}
 	}
+	for _, s := range testvectors.Shares() {
+		if err := write(fileName(s.Name)+".jsonl", s.Transcript); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

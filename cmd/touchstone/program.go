@@ -51,7 +51,7 @@ Usage:
 Commands:
   mine        mine on a node of yours, or on a private chain that needs nothing
   bench       measure this machine's kernels
-  verify      check headers, blocks and block templates
+  verify      check headers, blocks, block templates and recorded shares
   version     print the build, this machine and its kernels
   completion  print a completion script for a shell
   help        print the help of a command

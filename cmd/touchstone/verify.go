@@ -16,13 +16,14 @@ type verifyCommand struct {
 	program *program
 }
 
-const verifyUsage = `Checks headers, blocks and block templates against Bitcoin's rules.
+const verifyUsage = `Checks headers, blocks, block templates and recorded shares against the rules.
 
 Usage:
   touchstone verify header HEX…      single headers
   touchstone verify headers FILE…    files of headers, as long as you like
   touchstone verify block FILE…      whole blocks
   touchstone verify template FILE…   replies to getblocktemplate
+  touchstone verify shares FILE…     recordings of Stratum connections
 
 Exit code: 0 all valid, 1 at least one judged invalid, 2 at least one could not
 be judged.
@@ -45,6 +46,7 @@ func (v *verifyCommand) command() *cobra.Command {
 		(&verifyHeadersCommand{program: v.program}).command(),
 		(&verifyBlockCommand{program: v.program}).command(),
 		(&verifyTemplateCommand{program: v.program}).command(),
+		(&verifySharesCommand{program: v.program}).command(),
 	)
 	return cmd
 }
