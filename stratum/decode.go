@@ -175,16 +175,12 @@ func (m *Message) setMember(name []byte, v Value) error {
 
 // readValue reads a value of any type that is not too deep.
 func (m *Message) readValue() (Value, error) {
-	raw, err := m.decoder.ReadValue()
+	v, err := readValue(&m.decoder, m.line)
 	if err != nil {
 		return nil, syntax(err)
 	}
-	// The decoder promises raw only until the next call, but the line stays.
-	end := int(m.decoder.InputOffset())
-	start := end - len(raw)
-	v := Value(m.line[start:end:end])
 	if c := v[0]; (c == '{' || c == '[') && tooDeep(v) {
-		return nil, fmt.Errorf("byte %d: nested more than %d deep", start, MaxDepth)
+		return nil, fmt.Errorf("byte %d: nested more than %d deep", int(m.decoder.InputOffset())-len(v), MaxDepth)
 	}
 	return v, nil
 }

@@ -176,13 +176,13 @@ func (t *Transcript) parseAny(text []byte) error {
 		return fmt.Errorf("%s: want an object", Kind(token.Kind()))
 	}
 	for d.PeekKind() == jsontext.KindString {
-		name, err := t.readValue(text)
+		name, err := readValue(d, text)
 		if err != nil {
-			return err
+			return syntax(err)
 		}
-		v, err := t.readValue(text)
+		v, err := readValue(d, text)
 		if err != nil {
-			return err
+			return syntax(err)
 		}
 		unquoted, _ := name.text(&t.scratch)
 		if err := t.member(unquoted, v); err != nil {
@@ -199,17 +199,6 @@ func (t *Transcript) parseAny(text []byte) error {
 		return syntax(err)
 	}
 	return t.line.complete()
-}
-
-// readValue reads a value of any type.
-func (t *Transcript) readValue(text []byte) (Value, error) {
-	raw, err := t.decoder.ReadValue()
-	if err != nil {
-		return nil, syntax(err)
-	}
-	end := int(t.decoder.InputOffset())
-	start := end - len(raw)
-	return Value(text[start:end:end]), nil
 }
 
 // member keeps the value of the member with that name.

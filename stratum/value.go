@@ -80,6 +80,17 @@ func (v Value) text(scratch *[]byte) (text []byte, ok bool) {
 	return all[start:len(all):len(all)], err == nil
 }
 
+// readValue returns the next value that d reads of text, which is all that it was given.
+func readValue(d *jsontext.Decoder, text []byte) (Value, error) {
+	raw, err := d.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	// The decoder promises raw only until the next call, but text stays.
+	end := int(d.InputOffset())
+	return Value(text[end-len(raw) : end : end]), nil
+}
+
 // elements calls f for each element of the array v, until it errs. v must be an array.
 func (v Value) elements(f func(i int, element Value) error) error {
 	d := jsontext.NewDecoder(bytes.NewBuffer(v))
@@ -87,11 +98,11 @@ func (v Value) elements(f func(i int, element Value) error) error {
 		return err
 	}
 	for i := 0; d.PeekKind() != jsontext.KindEndArray; i++ {
-		element, err := d.ReadValue()
+		element, err := readValue(d, v)
 		if err != nil {
 			return err
 		}
-		if err := f(i, Value(element)); err != nil {
+		if err := f(i, element); err != nil {
 			return err
 		}
 	}
@@ -110,12 +121,12 @@ func (v Value) member(name string) Value {
 			return nil
 		}
 		found := token.String() == name
-		value, err := d.ReadValue()
+		value, err := readValue(d, v)
 		if err != nil {
 			return nil
 		}
 		if found {
-			return Value(value)
+			return value
 		}
 	}
 	return nil
