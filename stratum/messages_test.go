@@ -257,7 +257,6 @@ func TestSubmit(t *testing.T) {
 		Worker: "bc1qxy2kgdygjrsqtzq2n0yrf2493p83kkfjhx0wlh.rig01", JobID: "6641", Extranonce2: []byte{0x17, 0, 0, 0, 0xff, 0xee, 0, 0x11},
 		Time: 0x685468d7, Nonce: 0x7552034c, VersionBits: 0xb44000, HasVersionBits: true, Text: s.Submission.Text,
 	}, s.Submission)
-	require.Equal(t, "1234", s.ID)
 	require.Equal(t, "17000000ffee0011", s.Submission.Text.Extranonce2)
 
 	// A copy does not change with the original, nor with the line.

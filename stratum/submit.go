@@ -18,8 +18,6 @@ type Submit struct {
 	Submission share.Submission
 	// Number counts the submissions of a connection from 1. An [Onlooker] sets it.
 	Number uint64
-	// ID is the request's, as in Message.
-	ID string
 
 	text        share.Text
 	extranonce2 [share.MaxExtranonce]byte
@@ -45,7 +43,7 @@ func (m *Message) Submit(s *Submit) {
 	fields := m.Params[:min(len(m.Params), len(submitParams))]
 	malformed := m.submitShape()
 	var all [512]byte
-	buf := append(all[:0], m.ID...)
+	buf := all[:0]
 	for i, v := range fields {
 		switch text, ok := v.text(&m.scratch); {
 		case !ok:
@@ -58,8 +56,7 @@ func (m *Message) Submit(s *Submit) {
 		end[i] = len(buf)
 	}
 	text := string(buf)
-	s.ID = text[:len(m.ID)]
-	start := len(m.ID)
+	start := 0
 	s.text = share.Text{HasVersionBits: len(fields) == len(submitParams)}
 	for i, field := range [len(submitParams)]*string{
 		&s.text.Worker, &s.text.JobID, &s.text.Extranonce2, &s.text.Time, &s.text.Nonce, &s.text.VersionBits,
