@@ -48,12 +48,12 @@ Usage:
   touchstone verify shares FILE… [FLAGS]
 
 Flags:
-  --policy NAME       judge as this pool does: strict (the default; the rules and
-                      nothing else), ckpool, datum, public-pool, btcpool,
+  --policy NAME       judge as this pool does: strict (the default: the rules
+                      and nothing else), ckpool, datum, public-pool, btcpool,
                       miningcore, node-stratum-pool or sri
-  --policies A,B,…    judge by several, or by all, and show which shares any of
-                      them refuses, and why; the verdicts that count are those
-                      of --policy, or else of the first
+  --policies A,B,…    judge by several, or by all, and show the shares that any
+                      of them refuses, and why; the verdicts that count are
+                      those of --policy, or else of the first
   --json              a line per share, when its reply was seen or at the end:
                       file, line (of the submit), time, session, worker, job,
                       extranonce2, ntime, nonce, version_bits (null if none),
@@ -218,7 +218,7 @@ func (c *shareCheck) share(r *serve.ShareReport) error {
 	if r.Err != nil {
 		c.countUnjudged(r.Err)
 	}
-	if c.several && refusedByAny(r) || !c.several && r.Disagreed() {
+	if r.Disagreed() || refusedByAny(r) {
 		if c.listed++; c.listed > shownShares {
 			return nil
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/touchstone-btc/touchstone/work/share"
 )
 
-// refusedByAny says that one of several policies did not credit a share.
+// refusedByAny says that one of several policies did not credit a share, if there are several.
 func refusedByAny(r *serve.ShareReport) bool {
 	return slices.ContainsFunc(r.Opinions, func(o serve.Opinion) bool { return !o.Word.Credited() })
 }
@@ -98,6 +98,9 @@ func (c *shareCheck) printSummary(s *serve.ReplaySummary) {
 	if len(s.Workers) > 0 {
 		con.Print("")
 		c.printWorkers(s.Workers)
+	}
+	if approximate(s) {
+		con.Print(nearlyNote)
 	}
 }
 
@@ -197,7 +200,11 @@ func (c *shareCheck) printFacts(s *serve.ReplaySummary) {
 	}
 	fact("credit", "difficulty %s: work of %s hashes", formatDifficulty(s.Difficulty), groupDigits(s.Work))
 	if r := s.HashRate; r != nil {
-		fact("hash rate", "%s", rateText(r)+fmt.Sprintf(" (95 %%: %s), in %s", intervalText(r), formatDuration(time.Duration(r.Seconds*float64(time.Second)))))
+		nearly := ""
+		if r.Approximate {
+			nearly = " ~"
+		}
+		fact("hash rate", "%s (95 %%: %s%s), in %s", rateText(r), intervalText(r), nearly, formatDuration(time.Duration(r.Seconds*float64(time.Second))))
 	}
 	if b := s.Best; b != nil {
 		fact("best share", "difficulty %s, by %s (%s:%d)", formatDifficulty(b.Difficulty), workerText(b.Worker), display(b.File), b.Line)
@@ -209,7 +216,6 @@ func (c *shareCheck) printWorkers(workers []serve.WorkerSummary) {
 	t := table{columns: []column{
 		{head: "worker", left: true}, {head: "shares"}, {head: "credited"}, {head: "difficulty"}, {head: "hash rate"}, {head: "95 %", left: true}, {head: "best"},
 	}}
-	approximate := false
 	for i := range workers[:min(len(workers), shownWorkers)] {
 		w := &workers[i]
 		name, rate, interval, best := "all others", "-", "-", "-"
@@ -219,7 +225,6 @@ func (c *shareCheck) printWorkers(workers []serve.WorkerSummary) {
 		if r := w.HashRate; r != nil {
 			rate, interval = rateText(r), intervalText(r)
 			if r.Approximate {
-				approximate = true
 				interval += " ~"
 			}
 		}
@@ -233,9 +238,16 @@ func (c *shareCheck) printWorkers(workers []serve.WorkerSummary) {
 	if more := len(workers) - shownWorkers; more > 0 {
 		con.Print("and %d more; --json lists all", more)
 	}
-	if approximate {
-		con.Print("~ nearly: the difficulty changed, or was not the same on all connections")
-	}
+}
+
+// nearlyNote explains the sign after intervals that are not exact.
+const nearlyNote = "~ nearly: the difficulty changed, or was not the same on all connections"
+
+// approximate says that an interval that is shown is not exact.
+func approximate(s *serve.ReplaySummary) bool {
+	rough := func(t *serve.Tally) bool { return t.HashRate != nil && t.HashRate.Approximate }
+	return rough(&s.Tally) || slices.ContainsFunc(s.Workers[:min(len(s.Workers), shownWorkers)],
+		func(w serve.WorkerSummary) bool { return rough(&w.Tally) })
 }
 
 func rateText(r *serve.HashRate) string { return siRate(r.Rate) + "H/s" }
