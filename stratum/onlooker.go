@@ -180,9 +180,9 @@ func (o *Onlooker) Close(now time.Time, h Handler) {
 // later makes sense, if that is waited for.
 func (o *Onlooker) unreadable(h Handler) {
 	switch {
-	case o.requests.waits(MethodSubscribe):
+	case o.requests.waits(MethodSubscribe, ""):
 		o.assume("a message of the pool could not be read, perhaps the answer to mining.subscribe", h)
-	case o.requests.waits(MethodConfigure):
+	case o.requests.waits(MethodConfigure, ""):
 		o.lost("a message of the pool could not be read, perhaps the answer to mining.configure", o.extranonce, o.target, h)
 	default:
 		for _, s := range o.sessions {
@@ -279,11 +279,9 @@ func (o *Onlooker) replied(h Handler) error {
 	case MethodSubmit:
 		h.Replied(r.number, m.Reply())
 	case MethodAuthorize:
-		for _, s := range o.sessions {
-			if m.Refused() {
+		if m.Refused() && !o.requests.waits(MethodAuthorize, r.worker) { // a later request for it counts too
+			for _, s := range o.sessions {
 				s.Withdraw(r.worker)
-			} else {
-				s.Authorize(r.worker) // it may have been withdrawn since, by the answer to an earlier request
 			}
 		}
 	case MethodSubscribe:

@@ -79,10 +79,10 @@ func (q *requests) take(id []byte) (r request, ok bool) {
 	return request{}, false
 }
 
-// waits reports whether a request of that method is among them.
-func (q *requests) waits(method string) bool {
+// waits reports whether a request of that method is among them, for that worker if it is a mining.authorize.
+func (q *requests) waits(method, worker string) bool {
 	for i := range q.count {
-		if q.at(i).method == method {
+		if r := q.at(i); r.method == method && r.worker == worker {
 			return true
 		}
 	}
