@@ -61,8 +61,8 @@ func (e *LineError) Unwrap() error { return e.Err }
 // from is "pool", "miner", "telemetry" or "touchstone"; raw holds as base64 what was not JSON, instead of message. Other members
 // are ignored. A byte order mark at the beginning, CRLF and blank lines are tolerated.
 //
-// It takes MaxTranscriptLine bytes of memory, however long the recording is, and does not allocate for lines that can be read. It
-// is for one goroutine.
+// It takes a few times MaxTranscriptLine bytes of memory at most, however long the recording is, and does not allocate for lines that
+// can be read. It is for one goroutine.
 type Transcript struct {
 	in      *bufio.Reader
 	line    Line
