@@ -330,51 +330,66 @@ func BenchmarkBatchPhases(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkParallel has one goroutine, and as many as there are cores, judge with one Validator, in windows in turn. of_cores is the
-// median of how many times as many shares they judged, over the number of cores. In one-session they all submit to one
-// connection, as no pool does. An op is a share of each goroutine.
+// BenchmarkParallel has one goroutine, and as many as there are cores, judge with one Validator, and as many with a Validator each,
+// in windows in turn. of_cores is how many times as many shares all judged as one, over the number of cores; of_private is what
+// they judged with one Validator over what they judged with their own, which is less than 1 where they wait for each other and
+// does not depend on whether the cores are free. Both are medians. In one-session all submit to one connection, as no pool has
+// it. An op is a share of each goroutine.
 func BenchmarkParallel(b *testing.B) {
 	cores := runtime.GOMAXPROCS(0)
-	pool := new(benchPool)
+	batch := func(p *benchPool) contestant { return newBenchBatch(p) }
+	single := func(p *benchPool) contestant { return benchSingle{p} }
 	for _, c := range []struct {
 		name     string
 		sessions int
-		judge    func() contestant
+		judge    func(*benchPool) contestant
 	}{
-		{"batch", benchSessions, func() contestant { return newBenchBatch(pool) }},
-		{"single", benchSessions, func() contestant { return benchSingle{pool} }},
-		{"one-session/batch", 1, func() contestant { return newBenchBatch(pool) }},
-		{"one-session/single", 1, func() contestant { return benchSingle{pool} }},
+		{"batch", benchSessions, batch},
+		{"single", benchSessions, single},
+		{"one-session/batch", 1, batch},
+		{"one-session/single", 1, single},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			var workers []contestant
+			pools := []*benchPool{new(benchPool)}
+			var together, apart []contestant
 			var shares []*benchShares
 			for i := range cores {
-				workers = append(workers, c.judge())
+				pools = append(pools, new(benchPool))
+				together = append(together, c.judge(pools[0]))
+				apart = append(apart, c.judge(pools[1+i]))
 				shares = append(shares, newBenchShares(i, c.sessions))
 			}
-			rate := func(n int) float64 {
+			rate := func(workers []contestant) float64 {
+				var all sync.WaitGroup
+				start := time.Now()
+				for i, w := range workers {
+					all.Go(func() { w.judge(b, shares[i]) })
+				}
+				all.Wait()
+				return float64(len(workers)*benchWindow) / time.Since(start).Seconds()
+			}
+			refill := func() {
 				for _, w := range shares {
 					w.refill()
 				}
-				var all sync.WaitGroup
-				start := time.Now()
-				for i := range n {
-					all.Go(func() { workers[i].judge(b, shares[i]) })
-				}
-				all.Wait()
-				return float64(n*benchWindow) / time.Since(start).Seconds()
 			}
-			var rates, ratios []float64
-			for n := 0; n < b.N || len(ratios) == 0; n += benchWindow {
+			var rates, ofCores, ofPrivate []float64
+			for n := 0; n < b.N || len(rates) == 0; n += benchWindow {
 				if n%benchTip == 0 {
-					pool.reset(b)
+					for _, p := range pools {
+						p.reset(b)
+					}
 				}
-				one, all := rate(1), rate(cores)
-				rates = append(rates, all)
-				ratios = append(ratios, all/one/float64(cores))
+				refill()
+				one := rate(together[:1])
+				refill()
+				shared, private := rate(together), rate(apart)
+				rates = append(rates, shared)
+				ofCores = append(ofCores, shared/one/float64(cores))
+				ofPrivate = append(ofPrivate, shared/private)
 			}
-			b.ReportMetric(median(ratios), "of_cores")
+			b.ReportMetric(median(ofCores), "of_cores")
+			b.ReportMetric(median(ofPrivate), "of_private")
 			b.ReportMetric(median(rates), "shares/s")
 			b.ReportMetric(0, "ns/op")
 		})

@@ -180,4 +180,5 @@ func (h *hasher) sumHeaders() {
 	}
 	hash.SumHeaders(hash.Auto, h.sums, h.headers)
 	clear(h.order) // so that they keep no job alive
+	clear(h.groups)
 }
