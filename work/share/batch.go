@@ -102,7 +102,6 @@ func (b *Batch) empty() {
 // the same. It does not allocate under strict, but for dst to grow.
 func (v *Validator) CheckBatch(dst []Result, requests []Request) []Result {
 	b := batches.Get().(*Batch)
-	defer batches.Put(b)
 	for len(requests) > 0 {
 		n := min(len(requests), chunk)
 		for i := range requests[:n] {
@@ -111,6 +110,7 @@ func (v *Validator) CheckBatch(dst []Result, requests []Request) []Result {
 		dst = b.Judge(dst)
 		requests = requests[n:]
 	}
+	batches.Put(b) // not after a panic: it may not be empty then
 	return dst
 }
 
