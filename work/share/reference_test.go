@@ -137,8 +137,8 @@ func (s *slowSession) gone(prev string, at time.Time) bool {
 }
 
 func (s *slowSession) notify(n notify, at time.Time) {
-	// Jobs forgotten by now stay forgotten, even if their previous block returns.
-	s.jobs = slices.DeleteFunc(s.jobs, func(j *slowJob) bool { return s.gone(j.prev, at) })
+	// Jobs forgotten by now stay forgotten, even if their previous block returns. So do those whose id is used again.
+	s.jobs = slices.DeleteFunc(s.jobs, func(j *slowJob) bool { return j.id == n.id || s.gone(j.prev, at) })
 	if s.newest != "" && s.newest != n.prev {
 		s.replaced[s.newest] = at
 	}
@@ -151,17 +151,17 @@ func (s *slowSession) notify(n notify, at time.Time) {
 	s.jobs = append(s.jobs, j)
 }
 
-// job returns the newest job of that id, nil if there is none or it is forgotten.
-func (s *slowSession) job(id string, at time.Time) *slowJob {
-	for _, j := range slices.Backward(s.jobs) {
-		if j.id == id {
-			if s.gone(j.prev, at) {
-				return nil
-			}
-			return j
-		}
+// job returns the job of that id, nil if there is none. forgotten says that there was one; once another job came after that, its
+// id is forgotten too.
+func (s *slowSession) job(id string, at time.Time) (j *slowJob, forgotten bool) {
+	i := slices.IndexFunc(s.jobs, func(j *slowJob) bool { return j.id == id })
+	switch {
+	case i < 0:
+		return nil, false
+	case s.gone(s.jobs[i].prev, at):
+		return nil, true
 	}
-	return nil
+	return s.jobs[i], false
 }
 
 func (s *slowSession) submit(params []string, at time.Time) (v slowVerdict) {
@@ -181,7 +181,7 @@ func (s *slowSession) submit(params []string, at time.Time) (v slowVerdict) {
 		mask, _ = hex.DecodeString(s.mask)
 	}
 
-	j := s.job(params[1], at)
+	j, forgotten := s.job(params[1], at)
 	if j != nil && j.known && extranonce2OK && len(extranonce2) == j.extranonce2Size && ntimeOK && nonceOK && bitsOK {
 		header := j.header(params[2], ntime, nonce, mask, bits, rolled)
 		hash := slowDouble(header)
@@ -196,11 +196,13 @@ func (s *slowSession) submit(params []string, at time.Time) (v slowVerdict) {
 	switch {
 	case !s.assumed && (!s.subscribed || len(s.authorized) == 0):
 		v.word = "unauthorized"
-	case j == nil && s.assumed:
+	case j == nil && s.assumed && !forgotten:
 		v.why = "no job"
 	case j == nil:
 		v.word = "unknown-job"
-	case !extranonce2OK, j.known && len(extranonce2) != j.extranonce2Size:
+	case !j.known: // the next rule can't be decided
+		v.why = "no extranonce"
+	case !extranonce2OK, len(extranonce2) != j.extranonce2Size:
 		v.word = "bad-extranonce2"
 	case !bitsOK, outside, s.granted && !rolled && !s.assumed:
 		v.word = "bad-version"
@@ -208,8 +210,6 @@ func (s *slowSession) submit(params []string, at time.Time) (v slowVerdict) {
 		v.word = "bad-ntime"
 	case !nonceOK:
 		v.word = "bad-nonce"
-	case !j.known:
-		v.why = "no extranonce"
 	case j.prev != s.newest:
 		v.word = "stale"
 	case !j.timeAllowed(ntime, at):
