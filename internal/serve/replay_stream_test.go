@@ -52,20 +52,26 @@ func newStream(o streamOptions) *stream {
 	}
 }
 
-func (s *stream) Read(b []byte) (int, error) {
-	for len(s.rest) == 0 {
-		s.pending = s.pending[:0]
-		if !s.begun {
-			s.begin()
-		} else if s.made == s.o.submits {
-			return 0, io.EOF
-		} else {
-			s.share()
+func (s *stream) Read(b []byte) (n int, err error) {
+	for n < len(b) {
+		if len(s.rest) == 0 {
+			s.pending = s.pending[:0]
+			switch {
+			case !s.begun:
+				s.begin()
+			case s.made < s.o.submits:
+				s.share()
+			case n == 0:
+				return 0, io.EOF
+			default:
+				return n, nil
+			}
+			s.rest = s.pending
 		}
-		s.rest = s.pending
+		k := copy(b[n:], s.rest)
+		n += k
+		s.rest = s.rest[k:]
 	}
-	n := copy(b, s.rest)
-	s.rest = s.rest[n:]
 	return n, nil
 }
 
