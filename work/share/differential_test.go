@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -300,4 +301,27 @@ func TestDifferentialPresets(t *testing.T) {
 	for _, p := range share.Presets() {
 		t.Run(p.String(), func(t *testing.T) { compare(t, p, false, *everyPreset) })
 	}
+}
+
+// TestDifferentialShared judges several streams at once in one pool.
+func TestDifferentialShared(t *testing.T) {
+	single, batched := share.NewValidator(share.Options{}), share.NewValidator(share.Options{})
+	var all sync.WaitGroup
+	for n := range 4 {
+		all.Go(func() {
+			c := newCompared(share.Policy{})
+			c.single.v, c.batched.v, c.slow = single, batched, newSlowPool()
+			s := newSharedStream(newRandomChooser(*firstSeed+uint64(n)), n+1)
+			for s.submits < *differential/10 {
+				if err := c.do(s, s.next()); err != nil {
+					t.Errorf("stream %d, submission %d: %v", n, s.submits, err)
+					return
+				}
+			}
+			if err := c.flush(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
 }

@@ -51,6 +51,7 @@ type stream struct {
 	recent   [32]event // submissions
 	submits  int
 	bitaxe   bool // its job was sent
+	shared   int  // what tells its previous blocks from those of other streams in the same pool, 0 if there are none
 
 	// What makes streams differ: whether all connections have the same extranonces, and so can find the same shares, how many events
 	// there are to one that is no submission, and the most that the clock goes on between them.
@@ -88,8 +89,12 @@ const (
 	streamTime     = 1_790_000_000
 )
 
-func newStream(c chooser) *stream {
-	s := &stream{chooser: c, now: time.Unix(streamTime, 0)}
+func newStream(c chooser) *stream { return newSharedStream(c, 0) }
+
+// newSharedStream returns one of several streams in the same pool: one whose connections end nowhere, as then the clocks of the others
+// would say when it is too late to come back, and without the share that all would have.
+func newSharedStream(c chooser, shared int) *stream {
+	s := &stream{chooser: c, now: time.Unix(streamTime, 0), shared: shared, bitaxe: shared != 0}
 	s.latest = s.now
 	s.same, s.calm, s.steps = s.oneIn(2), pick(s, 20, 20, 60, 3), pick(s, time.Second, time.Second, 30*time.Second)
 	for range 3 {
@@ -103,7 +108,7 @@ func newStream(c chooser) *stream {
 }
 
 func (s *stream) newTip() {
-	s.tips = append(s.tips, fmt.Sprintf("%064x", 0x1234567*(len(s.tips)+1)))
+	s.tips = append(s.tips, fmt.Sprintf("%048x%016x", s.shared, 0x1234567*(len(s.tips)+1)))
 }
 
 // oneIn says yes once in n times, and no where there is nothing left to choose from.
@@ -226,10 +231,10 @@ func (s *stream) change(i int) {
 			s.tell(i, event{kind: eventAuthorize, worker: pick(s, "worker", "another")})
 		}
 	case n < 58:
-		s.comeBack(i)
-	case n < 59:
 		s.outlive(i)
-	case n < 60:
+	case n < 59 && s.shared == 0:
+		s.comeBack(i)
+	case n < 60 && s.shared == 0:
 		c.park(c.tip(), s.now)
 		s.tell(i, event{kind: eventClose})
 		s.open(i)
