@@ -32,19 +32,3 @@ func (h *held) release() {
 	clear(h.tips)
 	h.tips = h.tips[:0]
 }
-
-// hold keeps the duplicates of a tip until letGo. Should it be swept meanwhile, only those who hold it still see them.
-func (v *Validator) hold(t *tip) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	t.holders++
-}
-
-func (v *Validator) letGo(t *tip) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	t.holders--
-	if t.swept && t.holders == 0 {
-		t.seen.drop(&v.budget)
-	}
-}

@@ -20,7 +20,7 @@ func mixPolicies() []Policy {
 	return append(Presets(), []Policy{
 		{Name: "numbers", Key: Numbers, Scope: OneSession, Difficulty: Current, Combine: Or, BitsOptional: true},
 		{Name: "text", Key: TextAll, Scope: OneJob, Difficulty: ByChange, Combine: Xor, BitsUnchecked: true, JobsOfTip: true},
-		{Name: "text without bits", Key: TextWithoutBits, Scope: UntilClean, Difficulty: CurrentOrPrevious, PreviousTolerance: 800, JobCount: 5},
+		{Name: "text without bits", Key: TextWithoutBits, Scope: OneSession, Difficulty: CurrentOrPrevious, PreviousTolerance: 800, JobCount: 5},
 		{Name: "session", Scope: OneSession, Mask: 0x00c00000, BitsIgnored: IgnoredUngranted, TimeFrom: FromJobTime, TimeTo: AfterJobTime, TimeAhead: time.Minute},
 		{Name: "early", BlocksPass: true, ShareAge: time.Minute, Rules: []Rule{
 			{CheckDuplicate, "dup"}, {CheckShape, ""}, {CheckDifficulty, "low"}, {CheckBlock, ""}, {CheckStale, "old"}, {CheckAge, "older"}, {CheckTimeTo, ""},

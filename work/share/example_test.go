@@ -72,8 +72,8 @@ func Example() {
 	if err := miner.SetExtranonce(bytesOf("d4f69aeb"), 8); err != nil { // mining.subscribe
 		panic(err)
 	}
-	miner.Authorize("alice.1") // mining.authorize
-	miner.SetTarget(target)    // mining.set_difficulty
+	miner.Authorize("alice.1")                                                        // mining.authorize
+	miner.SetTarget(target)                                                           // mining.set_difficulty
 	if err := miner.AddJob(signetJob(), true, time.Unix(0x6849afec, 0)); err != nil { // mining.notify
 		panic(err)
 	}

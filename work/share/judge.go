@@ -198,11 +198,8 @@ func (s *Session) narrow(p *pending, is *issued) {
 		return
 	}
 	binary.BigEndian.PutUint64(p.scope[:], s.serial)
-	switch {
-	case k.Scope == OneJob && is != nil:
+	if k.Scope == OneJob && is != nil {
 		binary.BigEndian.PutUint64(p.scope[8:], is.serial)
-	case k.Scope == UntilClean:
-		binary.BigEndian.PutUint64(p.scope[8:], s.cleans)
 	}
 }
 

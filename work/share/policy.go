@@ -179,7 +179,6 @@ const (
 	WholePool  Scope = iota // those of all sessions
 	OneSession              // those of the session
 	OneJob                  // those for the same job, sent to the same session
-	UntilClean              // those of the session since a job came with clean_jobs
 )
 
 // rules returns the rules in force.

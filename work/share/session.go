@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/btcsuite/btcd/chainhash/v2"
-
 	"github.com/touchstone-btc/touchstone/work"
 )
 
@@ -39,11 +37,11 @@ type Session struct {
 	changes         uint64 // of the difficulty
 
 	jobs    map[string]*issued
-	tips    []*sessionTip // each previous block whose jobs are remembered
+	last    *issued // sent last; nil if it could not be read
+	tips    sessionTips
 	newest  *sessionTip
 	sent    uint64 // jobs
-	cleans  uint64 // of them with clean_jobs
-	cleaned uint64 // serial of the last of these
+	cleaned uint64 // serial of the last of them with clean_jobs
 	cost    int64
 	closed  bool
 }
@@ -65,14 +63,7 @@ type issued struct {
 	changes         uint64
 	serial          uint64
 	sent            time.Time
-}
-
-// sessionTip is a previous block, as a session saw it.
-type sessionTip struct {
-	tip      *tip
-	jobs     []*issued
-	replaced bool // by another, at the time since
-	since    time.Time
+	place           int // among the jobs of its tip
 }
 
 // SetExtranonce says that mining.subscribe was answered, or mining.set_extranonce sent: jobs sent from now on are of these. The
@@ -168,12 +159,9 @@ func (s *Session) AddJob(j *Job, clean bool, now time.Time) error {
 		s.missed = true
 		return ErrJobsFull
 	}
-	if s.newest == nil || s.newest.tip.prev != j.work.PrevBlock {
-		s.turn(j.work.PrevBlock, now)
-	}
+	s.turn(j.work.PrevBlock, now)
 	s.sent++
 	if clean {
-		s.cleans++
 		s.cleaned = s.sent
 	}
 	is := &issued{
@@ -183,76 +171,26 @@ func (s *Session) AddJob(j *Job, clean bool, now time.Time) error {
 	if !j.work.HasCoinbase() {
 		is.extranonce1, is.hasExtranonce, is.extranonce2Size = nil, true, 0
 	}
-	if old := s.jobs[j.work.ID]; old != nil {
-		old.tip.remove(old)
-		s.pay(old.job.cost)
-	}
+	s.drop(j.work.ID)
 	s.cost += j.cost
-	s.jobs[j.work.ID] = is
-	s.newest.jobs = append(s.newest.jobs, is)
+	s.jobs[j.work.ID], s.last = is, is
+	s.newest.add(is)
 	return nil
 }
 
-// turn makes prev the newest previous block.
-func (s *Session) turn(prev chainhash.Hash, now time.Time) {
-	if s.newest != nil {
-		s.newest.replaced, s.newest.since = true, now
+// drop forgets one job.
+func (s *Session) drop(id string) {
+	if old := s.jobs[id]; old != nil {
+		old.tip.remove(old)
+		s.pay(old.job.cost)
+		delete(s.jobs, id)
 	}
-	for _, t := range s.tips {
-		if t.tip.prev == prev {
-			t.replaced = false
-			s.newest = t
-			s.validator.touch(t.tip)
-			return
-		}
-	}
-	s.newest = &sessionTip{tip: s.validator.acquire(prev, now)}
-	s.tips = append(s.tips, s.newest)
-}
-
-// forget drops what is too old to be credited at the time now.
-func (s *Session) forget(now time.Time) {
-	kept := s.tips[:0]
-	for _, t := range s.tips {
-		if !t.forgotten(now) {
-			kept = append(kept, t)
-			continue
-		}
-		s.release(t, now)
-	}
-	clear(s.tips[len(kept):])
-	s.tips = kept
-}
-
-// release drops a tip and its jobs.
-func (s *Session) release(t *sessionTip, now time.Time) {
-	for _, is := range t.jobs {
-		delete(s.jobs, is.job.work.ID)
-		s.pay(is.job.cost)
-	}
-	s.validator.release(t.tip, now)
 }
 
 // pay gives back what a job cost.
 func (s *Session) pay(cost int64) {
 	s.cost -= cost
 	s.validator.addCost(-cost)
-}
-
-// forgotten says that none of the tip's jobs can be credited any more. A clock that jumps back makes it false again, unless
-// forget has run.
-func (t *sessionTip) forgotten(now time.Time) bool {
-	return t.replaced && !now.IsZero() && !t.since.IsZero() && now.Sub(t.since) >= Forgotten
-}
-
-// remove takes out a job whose ID was given to another.
-func (t *sessionTip) remove(is *issued) {
-	for i, other := range t.jobs {
-		if other == is {
-			t.jobs = append(t.jobs[:i], t.jobs[i+1:]...)
-			return
-		}
-	}
 }
 
 // Assume says that what came before is not known, as where a recording begins in the middle of a connection or was interrupted: the
@@ -279,6 +217,26 @@ func (s *Session) MissedJobs() {
 	s.missed = true
 }
 
+// MissedJob says that a job with that ID was sent of which nothing else could be read: submissions that name it are not judged,
+// rather than held against an older job of the same ID. Otherwise it is as MissedJobs.
+func (s *Session) MissedJob(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.missed, s.last = true, nil
+	s.drop(id)
+}
+
+// Newest returns what the job sent last asks of a share, and how many jobs were sent until then. known is false if there is no job,
+// or no difficulty was seen before it. It tells an onlooker how hard a miner finds shares from now on.
+func (s *Session) Newest() (target work.Target, jobs uint64, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == nil || s.last.offer == nil {
+		return target, s.sent, false
+	}
+	return s.last.offer.target, s.sent, true
+}
+
 // Close ends the session: its jobs are forgotten. The duplicates found with them are remembered as long as other sessions, or this
 // miner on a new connection, could submit them again.
 func (s *Session) Close(now time.Time) {
@@ -288,8 +246,8 @@ func (s *Session) Close(now time.Time) {
 		return
 	}
 	s.closed = true
-	for _, t := range s.tips {
+	for _, t := range s.tips.all {
 		s.release(t, now)
 	}
-	s.tips, s.newest = nil, nil
+	s.tips, s.newest, s.last = sessionTips{}, nil, nil
 }

@@ -3,7 +3,6 @@ package share
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 )
@@ -37,19 +36,7 @@ type Validator struct {
 	mu     sync.Mutex
 	tips   map[chainhash.Hash]*tip
 	newest *tip
-}
-
-// tip is a previous block and what was credited on top of it. Since the header has it, two shares with one header are of one
-// tip; so duplicates of different tips need not be held against each other, and are forgotten together.
-type tip struct {
-	prev chainhash.Hash
-	seen *seen
-
-	users int       // sessions that remember jobs of it
-	idle  time.Time // when the last of them let go
-
-	holders int  // batches with submissions of it
-	swept   bool // from the validator's tips, but for them
+	idle   []idleTip // in the order in which they became so
 }
 
 // NewValidator returns a Validator without sessions.
@@ -85,60 +72,4 @@ func (v *Validator) addCost(n int64) bool {
 		return false
 	}
 	return true
-}
-
-// acquire returns the tip of prev for a session that begins to use it.
-func (v *Validator) acquire(prev chainhash.Hash, now time.Time) *tip {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	t := v.tips[prev]
-	if t == nil {
-		t = &tip{prev: prev, seen: newSeen()}
-		v.tips[prev] = t
-	}
-	t.users++
-	v.turn(t, now)
-	return t
-}
-
-// touch says that a session builds on t again.
-func (v *Validator) touch(t *tip) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.newest = t
-}
-
-// release says that a session can't be credited for t's jobs any more.
-func (v *Validator) release(t *tip, now time.Time) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	t.users--
-	t.idle = now
-	v.sweep(now)
-}
-
-// turn makes t the newest tip. The one before counts as idle from now on, at the earliest.
-func (v *Validator) turn(t *tip, now time.Time) {
-	if v.newest != t && v.newest != nil {
-		v.newest.idle = now
-	}
-	v.newest = t
-	v.sweep(now)
-}
-
-// sweep drops the tips that nobody can be credited for. The newest stays, even if no session is left that knows it: a miner
-// that comes back gets its jobs again, and must not be credited for them again.
-func (v *Validator) sweep(now time.Time) {
-	if now.IsZero() {
-		return
-	}
-	for prev, t := range v.tips {
-		if t.users == 0 && t != v.newest && !t.idle.IsZero() && now.Sub(t.idle) >= Forgotten {
-			delete(v.tips, prev)
-			t.swept = true
-			if t.holders == 0 {
-				t.seen.drop(&v.budget)
-			}
-		}
-	}
 }
