@@ -61,6 +61,9 @@ type slowVerdict struct {
 	hash      string // hex, internal order
 	block     bool
 	target    *big.Int // of the job, nil if not known
+
+	// or is as good a verdict, if not nil: of a job that was forgotten before the clock jumped back.
+	or *slowVerdict
 }
 
 // slowPool is a pool whose sessions were told what the events say.
@@ -90,6 +93,7 @@ type slowSession struct {
 type slowJob struct {
 	notify
 	known           bool // the extranonces
+	forgotten       bool // at some time, by the clock that jobs came by
 	extranonce1     string
 	extranonce2Size int
 	target          *big.Int // nil where there was no difficulty
@@ -99,7 +103,7 @@ func newSlowPool() *slowPool {
 	return &slowPool{sessions: map[int]*slowSession{}, credited: map[string]bool{}}
 }
 
-// apply does what the event says. The verdict is that of a submission.
+// apply does what the event says. The verdict is that of a submission; it has no effect but by credit.
 func (p *slowPool) apply(e *event) slowVerdict {
 	s := p.sessions[e.session]
 	if s == nil || e.kind == eventClose {
@@ -130,6 +134,13 @@ func (p *slowPool) apply(e *event) slowVerdict {
 	return slowVerdict{}
 }
 
+// credit remembers a share.
+func (p *slowPool) credit(v *slowVerdict) {
+	if v.word == "accepted" || v.word == "block" {
+		p.credited[v.hash] = true
+	}
+}
+
 // gone says that at that time a previous block was replaced so long ago that its jobs are forgotten.
 func (s *slowSession) gone(prev string, at time.Time) bool {
 	since, replaced := s.replaced[prev]
@@ -137,8 +148,11 @@ func (s *slowSession) gone(prev string, at time.Time) bool {
 }
 
 func (s *slowSession) notify(n notify, at time.Time) {
-	// Jobs forgotten by now stay forgotten, even if their previous block returns. So do those whose id is used again.
-	s.jobs = slices.DeleteFunc(s.jobs, func(j *slowJob) bool { return j.id == n.id || s.gone(j.prev, at) })
+	// A job whose id is used again is gone, and so is one whose previous block comes back too late.
+	s.jobs = slices.DeleteFunc(s.jobs, func(j *slowJob) bool { return j.id == n.id || j.prev == n.prev && s.gone(j.prev, at) })
+	for _, j := range s.jobs {
+		j.forgotten = j.forgotten || s.gone(j.prev, at)
+	}
 	if s.newest != "" && s.newest != n.prev {
 		s.replaced[s.newest] = at
 	}
@@ -151,23 +165,29 @@ func (s *slowSession) notify(n notify, at time.Time) {
 	s.jobs = append(s.jobs, j)
 }
 
-// job returns the job of that id, nil if there is none. forgotten says that there was one; once another job came after that, its
-// id is forgotten too.
-func (s *slowSession) job(id string, at time.Time) (j *slowJob, forgotten bool) {
-	i := slices.IndexFunc(s.jobs, func(j *slowJob) bool { return j.id == id })
-	switch {
-	case i < 0:
-		return nil, false
-	case s.gone(s.jobs[i].prev, at):
-		return nil, true
+// submit judges a submission.
+func (s *slowSession) submit(params []string, at time.Time) slowVerdict {
+	if len(params) != 5 && len(params) != 6 {
+		return slowVerdict{word: "malformed"}
 	}
-	return s.jobs[i], false
+	i := slices.IndexFunc(s.jobs, func(j *slowJob) bool { return j.id == params[1] })
+	if i < 0 {
+		return s.judge(params, at, nil, false)
+	}
+	j := s.jobs[i]
+	gone := s.gone(j.prev, at)
+	v := s.judge(params, at, j, gone)
+	if j.forgotten { // then nobody need know that it ever was
+		or := s.judge(params, at, nil, false)
+		v.or = &or
+	}
+	return v
 }
 
-func (s *slowSession) submit(params []string, at time.Time) (v slowVerdict) {
-	if len(params) != 5 && len(params) != 6 {
-		v.word = "malformed"
-		return v
+// judge judges a submission for a job, nil if there is none. gone says that it is forgotten.
+func (s *slowSession) judge(params []string, at time.Time, j *slowJob, gone bool) (v slowVerdict) {
+	if gone {
+		j = nil
 	}
 	extranonce2, extranonce2OK := slowHex(params[2], len(params[2]))
 	ntime, ntimeOK := slowHex(params[3], 8)
@@ -181,7 +201,6 @@ func (s *slowSession) submit(params []string, at time.Time) (v slowVerdict) {
 		mask, _ = hex.DecodeString(s.mask)
 	}
 
-	j, forgotten := s.job(params[1], at)
 	if j != nil && j.known && extranonce2OK && len(extranonce2) == j.extranonce2Size && ntimeOK && nonceOK && bitsOK {
 		header := j.header(params[2], ntime, nonce, mask, bits, rolled)
 		hash := slowDouble(header)
@@ -196,7 +215,7 @@ func (s *slowSession) submit(params []string, at time.Time) (v slowVerdict) {
 	switch {
 	case !s.assumed && (!s.subscribed || len(s.authorized) == 0):
 		v.word = "unauthorized"
-	case j == nil && s.assumed && !forgotten:
+	case j == nil && s.assumed && !gone:
 		v.why = "no job"
 	case j == nil:
 		v.word = "unknown-job"
@@ -227,9 +246,6 @@ func (s *slowSession) submit(params []string, at time.Time) (v slowVerdict) {
 			v.word = "block"
 		default:
 			v.word = "accepted"
-		}
-		if v.word == "block" || v.word == "accepted" {
-			s.credited[v.hash] = true
 		}
 	}
 	return v
@@ -360,7 +376,9 @@ func TestReference(t *testing.T) {
 		if e.at.IsZero() {
 			e.at = now
 		}
-		return p.apply(&e)
+		v := p.apply(&e)
+		p.credit(&v)
+		return v
 	}
 	submit := func(want string, params []string) slowVerdict {
 		t.Helper()
