@@ -158,7 +158,8 @@ func (o *Onlooker) event(line []byte, now time.Time, h Handler) error {
 	return nil
 }
 
-// Gap says that messages were missed, for the reason why.
+// Gap says that messages were missed, for the reason why: jobs seen before are known still, but what was waited for, and extranonces
+// and difficulties for later jobs, are not.
 func (o *Onlooker) Gap(why string, h Handler) {
 	o.assume(why, h)
 	o.requests.clear(o.forget(h))

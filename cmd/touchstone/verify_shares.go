@@ -35,7 +35,9 @@ from is "pool" or "miner", or "touchstone" with one of the messages
 What is no JSON stands as "raw", in base64, instead of message. Where the
 beginning of a session is missing, authorisation and a mask of 1fffffe0 are
 assumed; a share whose job, extranonce1 or difficulty was not seen is not
-judged.
+judged. A line that cannot be read may have been of any session, so all count as
+interrupted there: jobs sent before are known, of later ones extranonce1 and
+difficulty only when the pool sends them again.
 
 Every file is the recording of one pool, in which a share counts once. To judge
 one that is in several files, join them: cat a.jsonl b.jsonl | touchstone verify
@@ -65,10 +67,13 @@ Flags:
                       replied (when); with --policies also policies: by name,
                       verdict, said (the pool's words), reason, block_lost.
                       The last line is {"summary": {policy, recordings, failed,
-                      lines, bad_lines, sessions, assumed, first, last, shares,
-                      verdicts, unjudged, credited, blocks, pool_accepted,
-                      pool_rejected, disagreements, work (expected hashes of
-                      the credited shares, exact, as a string), difficulty,
+                      lines, bad_lines, interruptions (by lines not read),
+                      sessions, assumed (sessions of which something was
+                      missed), unmatched_replies (to no request seen), first,
+                      last, shares, verdicts, unjudged, credited, blocks,
+                      pool_accepted, pool_rejected, disagreements, work
+                      (expected hashes of the credited shares, exact, as a
+                      string), difficulty,
                       hash_rate {rate, low, high (at 95 %, hashes/s), seconds,
                       approximate}, best {difficulty, hash, file, line, worker},
                       workers [{worker, sessions, shares …}], policies}}
@@ -125,7 +130,7 @@ func (v *verifySharesCommand) run(cmd *cobra.Command, args []string) error {
 		policy: policies[0].String(), several: len(policies) > 1,
 	}
 	c.replay = serve.NewReplay(serve.ReplayConfig{
-		Policies: policies, OnShare: c.share, OnBadLine: c.badLine, OnAssumed: c.assumed, OnWait: c.wait,
+		Policies: policies, OnShare: c.share, OnBadLine: c.badLine, OnInterrupted: c.interrupted, OnAssumed: c.assumed, OnWait: c.wait,
 	})
 	for _, name := range args {
 		err := c.file(ctx, name)
@@ -250,10 +255,16 @@ func (c *shareCheck) badLine(file string, line int64, err error) {
 	}
 }
 
+// interrupted warns that what came before a line that could not be read may not hold any more.
+func (c *shareCheck) interrupted(file string, line int64) {
+	c.program.con.Log("touchstone: warning: %s:%d: this line may have been of any session: after such a line, shares of jobs sent later "+
+		"are not judged until the pool sends extranonce1 and difficulty again", display(file), line)
+}
+
 // assumed warns that something of a session was not seen.
 func (c *shareCheck) assumed(file string, line int64, session, why string) {
 	if c.assuming++; c.assuming == 1 {
-		c.program.con.Log("touchstone: warning: %s:%d: session %s: %s; authorisation and a mask of 1fffffe0 are assumed",
+		c.program.con.Log("touchstone: warning: %s:%d: session %s: %s; authorisation is assumed, and a mask of 1fffffe0 if none is known",
 			display(file), line, oneLine(session), oneLine(why))
 	}
 }

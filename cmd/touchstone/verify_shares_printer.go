@@ -180,6 +180,9 @@ func (c *shareCheck) printFacts(s *serve.ReplaySummary) {
 		recordings = fmt.Sprintf(" of %d recordings", s.Recordings)
 	}
 	fact("read", "%s%s%s, %s, %s", count(s.Lines, "line"), recordings, unread, count(s.Sessions, "session"), count(int64(len(s.Workers)), "worker"))
+	if n := s.UnmatchedReplies; n > 0 {
+		fact("unmatched", "%s to requests that were not seen, or no longer waited for", plural(n, "reply", "replies"))
+	}
 	if s.Shares == 0 {
 		return
 	}

@@ -23,6 +23,9 @@ type ReplayConfig struct {
 	OnShare func(*ShareReport) error
 	// OnBadLine is told of each line that could not be read.
 	OnBadLine func(file string, line int64, err error)
+	// OnInterrupted is told, once for each recording, of the first line that could not be read and has others after it: it may have
+	// been of any session, so every session counts as interrupted there.
+	OnInterrupted func(file string, line int64)
 	// OnAssumed is told of each session of which something was not seen, and is assumed from that line on.
 	OnAssumed func(file string, line int64, session, why string)
 	// OnWait is called before more is read, when all is told of what was: lines of this recording.
@@ -60,14 +63,15 @@ type Replay struct {
 	batches []share.Batch // one for each policy
 	results []share.Result
 
-	recordings, lines, bad, sessionCount, assumed int64
-	first, last                                   time.Time
-	all                                           tally
-	workers                                       map[string]*workerTally
-	ledger                                        *share.Ledger
-	others                                        *workerTally // workers beyond the most there may be
-	othersLedger                                  *share.Ledger
-	policies                                      []policyTally
+	recordings, lines, bad, sessionCount     int64
+	interruptions, assumed, unmatchedReplies int64
+	first, last                              time.Time
+	all                                      tally
+	workers                                  map[string]*workerTally
+	ledger                                   *share.Ledger
+	others                                   *workerTally // workers beyond the most there may be
+	othersLedger                             *share.Ledger
+	policies                                 []policyTally
 }
 
 // workerTally is what one worker sent.
@@ -116,11 +120,13 @@ type recording struct {
 	free           *replayed // by older
 	ended          []*stretch
 
-	early []earlyFault // of lines before the first good one
-	lines int64
-	last  time.Time
-	good  bool
-	err   error // of OnShare
+	early         []earlyFault // of lines before the first good one
+	lost          int64        // the line that could not be read before this one, 0 if there is none
+	interruptions int64        // how often the recording went on after such lines
+	lines         int64
+	last          time.Time
+	good          bool
+	err           error // of OnShare
 }
 
 type earlyFault struct {
@@ -176,7 +182,7 @@ func (r *recording) read(ctx context.Context, in io.Reader) error {
 func (r *recording) unread(err error) (end bool, why error) {
 	var fault *stratum.LineError
 	if errors.As(err, &fault) {
-		r.lines = fault.Line
+		r.lines, r.lost = fault.Line, fault.Line
 		r.fault(fault.Line, fault.Err)
 		if len(r.early) > noTranscript {
 			return true, r.noTranscript()
@@ -222,6 +228,7 @@ func (r *recording) line(l *stratum.Line) {
 		}
 		r.early = nil
 	}
+	r.resume()
 	r.clock(l.Time)
 	if l.From == stratum.FromTelemetry {
 		return
@@ -236,6 +243,20 @@ func (r *recording) line(l *stratum.Line) {
 	if err != nil {
 		r.fault(l.Number, err)
 	}
+}
+
+// resume notes that lines before this one could not be read. Nobody knows whose they were and what they said; so that millions of
+// them cost little, each session finds that out for itself at its next line.
+func (r *recording) resume() {
+	if r.lost == 0 {
+		return
+	}
+	r.interruptions++
+	r.replay.interruptions++
+	if f := r.replay.config.OnInterrupted; f != nil && r.interruptions == 1 {
+		f(r.name, r.lost)
+	}
+	r.lost = 0
 }
 
 // clock notes the times of a recording.
@@ -425,10 +446,10 @@ func (r *recording) end() {
 	}
 	for s := r.list.oldest; s != nil; s = s.newer {
 		// The pool speaks every minute or so, if only for a new job: who was silent for longer was not there.
-		if r.last.Sub(s.now) < idleSession {
+		if r.last.Sub(s.now) < idleSession && s.interruptions == r.interruptions {
 			s.stretch.advance(r.last)
 		}
-		s.renew()
+		s.leave()
 	}
 	r.flush()
 }
@@ -454,7 +475,8 @@ func (r *Replay) worker(name string) *workerTally {
 func (r *Replay) Summary() *ReplaySummary {
 	s := &ReplaySummary{
 		Policy: r.config.Policies[0].String(), Recordings: r.recordings, Lines: r.lines, BadLines: r.bad,
-		Sessions: r.sessionCount, Assumed: r.assumed, Workers: []WorkerSummary{},
+		Interruptions: r.interruptions, Sessions: r.sessionCount, Assumed: r.assumed, UnmatchedReplies: r.unmatchedReplies,
+		Workers: []WorkerSummary{},
 	}
 	if !r.first.IsZero() {
 		s.First, s.Last = r.first.UTC().Format(timeFormat), r.last.UTC().Format(timeFormat)

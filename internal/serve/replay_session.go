@@ -18,6 +18,8 @@ type replaySession struct {
 	jobs       uint64 // that the stretch knows
 	stretch    *stretch
 	unanswered unanswered
+	// interruptions are those of the recording that the onlooker was told of.
+	interruptions int64
 
 	newer, older *replaySession // by their latest lines
 }
@@ -70,6 +72,9 @@ func (w *unanswered) take(number uint64) *replayed {
 // observe takes in a line of the session.
 func (s *replaySession) observe(l *stratum.Line) error {
 	s.now, s.line = l.Time, l.Number
+	if s.interruptions != s.rec.interruptions {
+		s.interrupted()
+	}
 	if s.stretch.end.Sub(l.Time) > clockBack {
 		s.renew() // the clock was set
 	}
@@ -79,6 +84,13 @@ func (s *replaySession) observe(l *stratum.Line) error {
 		s.lookForJob(l.Time)
 	}
 	return err
+}
+
+// interrupted says that lines before this one could not be read, one of which may have been of this session.
+func (s *replaySession) interrupted() {
+	s.interruptions = s.rec.interruptions
+	s.onlooker.Gap("a line before could not be read, and may have been of this session", s)
+	s.renew()
 }
 
 // lookForJob tells the stretch what the newest job asks of a share.
@@ -99,6 +111,12 @@ func (s *replaySession) lookForJob(now time.Time) {
 func (s *replaySession) renew() {
 	s.rec.ended = append(s.rec.ended, s.stretch)
 	s.stretch = s.stretch.next()
+}
+
+// leave counts what there is to count of the session as a whole.
+func (s *replaySession) leave() {
+	s.renew()
+	s.rec.replay.unmatchedReplies += int64(s.onlooker.Unmatched())
 }
 
 // Submitted is a mining.submit.
@@ -187,6 +205,9 @@ func (r *recording) session(l *stratum.Line) (*replaySession, error) {
 		r.drop(oldest, oldest.now)
 	}
 	s = &replaySession{rec: r, name: string(l.Session), stretch: new(stretch)}
+	if l.From == stratum.FromTouchstone { // it opens here, if it is no gap that is told at once
+		s.interruptions = r.interruptions
+	}
 	for _, v := range r.validators {
 		r.buf = append(r.buf, v.NewSession())
 	}
@@ -202,7 +223,7 @@ func (r *recording) session(l *stratum.Line) (*replaySession, error) {
 func (r *recording) drop(s *replaySession, now time.Time) {
 	s.now = now
 	s.onlooker.Close(now, s)
-	s.renew()
+	s.leave()
 	r.list.remove(s)
 	delete(r.sessions, s.name)
 }

@@ -11,10 +11,14 @@ type ReplaySummary struct {
 	Recordings int64  `json:"recordings"`
 	Lines      int64  `json:"lines"`
 	BadLines   int64  `json:"bad_lines"` // that could not be read, or held a message that could not
-	Sessions   int64  `json:"sessions"`
-	Assumed    int64  `json:"assumed"` // sessions of which something was missed, and assumed to have been granted
-	First      string `json:"first,omitempty"`
-	Last       string `json:"last,omitempty"` // the earliest and latest times
+	// Interruptions is how often lines that could not be read had others after them: all sessions count as interrupted there.
+	Interruptions int64 `json:"interruptions"`
+	Sessions      int64 `json:"sessions"`
+	Assumed       int64 `json:"assumed"` // sessions of which something was missed, and assumed to have been granted
+	// UnmatchedReplies is how many replies came to requests that were not seen, or not waited for any more.
+	UnmatchedReplies int64  `json:"unmatched_replies"`
+	First            string `json:"first,omitempty"`
+	Last             string `json:"last,omitempty"` // the earliest and latest times
 	// Tally is that of all workers.
 	Tally
 	Workers []WorkerSummary `json:"workers"`

@@ -24,8 +24,10 @@ type collected struct {
 	Shares  []ShareReport
 	Bad     []string
 	Assumed []string
-	Summary *ReplaySummary
-	Err     error
+
+	Interrupted []string
+	Summary     *ReplaySummary
+	Err         error
 }
 
 // words are the verdicts, in the order of the reports.
@@ -53,6 +55,9 @@ func replay(t testing.TB, c ReplayConfig, recordings ...string) *collected {
 	}
 	c.OnBadLine = func(file string, line int64, err error) {
 		out.Bad = append(out.Bad, fmt.Sprintf("%s:%d: %v", file, line, err))
+	}
+	c.OnInterrupted = func(file string, line int64) {
+		out.Interrupted = append(out.Interrupted, fmt.Sprintf("%s:%d", file, line))
 	}
 	c.OnAssumed = func(file string, line int64, session, why string) {
 		out.Assumed = append(out.Assumed, fmt.Sprintf("%s:%d: %s: %s", file, line, session, why))
