@@ -25,7 +25,7 @@ const (
 	benchBranch   = 12
 	benchCoinbase = 250
 	// benchWindow is how many shares are judged between two looks at the clock.
-	benchWindow = 4096
+	benchWindow = 1 << 15
 	// benchTip is how many shares are remembered before the next block comes, and the memory of them is let go.
 	benchTip = 1 << 20
 )

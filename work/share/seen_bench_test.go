@@ -25,8 +25,8 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// BenchmarkSeen: fresh fills a set from nothing, so that its growth is in its ns/op, and B/share is the most heap it ever had in
-// use, garbage included. The others work on a set of as many keys, the last one growing it. What they cost is one miss of all
+// BenchmarkSeen: fresh fills a set from nothing, so that its growth is in its ns/share, and B/share is the most heap it ever had in
+// use, garbage included; batched does the same as a Batch does, touching the places of many shares before it inserts them. The others work on a set of as many keys, the last one growing it. What they cost is one miss of all
 // caches and little more, so memory, a chain of random reads of about as many bytes, is what to compare them with.
 func BenchmarkSeen(b *testing.B) {
 	const many = 10_000_000
@@ -35,25 +35,47 @@ func BenchmarkSeen(b *testing.B) {
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
 	}
-	b.Run("fresh", func(b *testing.B) {
-		peak := uint64(0)
-		for b.Loop() {
-			b.StopTimer()
-			runtime.GC()
-			before := heap()
-			b.StartTimer()
-			s, all := newSeen(), &budget{limit: math.MaxInt64}
-			for i := 0; i < many; i += many / 100 {
-				fill(s, all, i, i+many/100)
+	fresh := func(fill func(s *seen, all *budget, from, to int)) func(*testing.B) {
+		return func(b *testing.B) {
+			peak := uint64(0)
+			for b.Loop() {
 				b.StopTimer()
-				peak = max(peak, heap()-before)
+				runtime.GC()
+				before := heap()
 				b.StartTimer()
+				s, all := newSeen(), &budget{limit: math.MaxInt64}
+				for i := 0; i < many; i += many / 100 {
+					fill(s, all, i, i+many/100)
+					b.StopTimer()
+					peak = max(peak, heap()-before)
+					b.StartTimer()
+				}
+				require.Equal(b, many, s.len())
 			}
-			require.Equal(b, many, s.len())
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/many, "ns/share")
+			b.ReportMetric(float64(peak)/many, "B/share")
 		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/many, "ns/share")
-		b.ReportMetric(float64(peak)/many, "B/share")
-	})
+	}
+	b.Run("fresh", fresh(func(s *seen, all *budget, from, to int) { fill(s, all, from, to) }))
+	b.Run("batched", fresh(func(s *seen, all *budget, from, to int) {
+		var t touching
+		var keys [chunk]key
+		for from < to {
+			n := min(chunk, to-from)
+			t.hashes = t.hashes[:0]
+			for i := range n {
+				keys[i] = keyOf(uint64(from + i))
+				t.hashes = append(t.hashes, hashKey(&keys[i]))
+			}
+			s.touch(&t)
+			for i := range n {
+				if added, err := s.insertHashed(&keys[i], t.hashes[i], all); err != nil || !added {
+					panic("a new share was not added")
+				}
+			}
+			from += n
+		}
+	}))
 
 	b.Run("memory", func(b *testing.B) {
 		bytes := make([]byte, 256<<20)
