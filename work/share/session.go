@@ -3,7 +3,9 @@ package share
 import (
 	"bytes"
 	"fmt"
+	"hash/maphash"
 	"math/big"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,8 +16,11 @@ import (
 // another previous block was sent.
 const Forgotten = 10 * time.Minute
 
-// maxWorkers is how many names a session keeps that were authorized.
-const maxWorkers = 256
+// maxWorkers is how many names a session keeps that were authorized. Those beyond count as long as one of these does.
+const maxWorkers = 64
+
+// names makes it impossible to choose names that are taken for each other.
+var names = maphash.MakeSeed()
 
 // Session is what one connection was told: its extranonces, mask, difficulties and jobs. It is safe for concurrent use; what it
 // is told holds for the submissions judged after that.
@@ -25,9 +30,9 @@ type Session struct {
 
 	mu              sync.Mutex
 	subscribed      bool
-	workers         map[string]struct{} // authorized
-	worker          string              // authorized last
-	extranonce1     []byte              // never changed in place
+	workers         []uint64 // authorized: hashes of their names, which may be long
+	worker          string   // authorized last
+	extranonce1     []byte   // never changed in place
 	extranonce2Size int
 	mask            mask
 	assumed         bool // it began before we came: what was not seen is assumed
@@ -87,8 +92,9 @@ func (s *Session) Authorize(worker string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.worker = worker
-	if len(s.workers) < maxWorkers {
-		s.workers[worker] = struct{}{}
+	name := maphash.String(names, worker)
+	if len(s.workers) < maxWorkers && !slices.Contains(s.workers, name) {
+		s.workers = append(s.workers, name)
 	}
 }
 
@@ -96,7 +102,9 @@ func (s *Session) Authorize(worker string) {
 func (s *Session) Withdraw(worker string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.workers, worker)
+	if i := slices.Index(s.workers, maphash.String(names, worker)); i >= 0 {
+		s.workers = slices.Delete(s.workers, i, i+1)
+	}
 }
 
 // SetMask grants the version bits that may be rolled (BIP 310). It holds at once, for the jobs already sent too. A mask of 0 is

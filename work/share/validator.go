@@ -58,7 +58,7 @@ func NewValidator(o Options) *Validator {
 func (v *Validator) NewSession() *Session {
 	return &Session{
 		validator: v, serial: v.serial.Add(1),
-		workers: make(map[string]struct{}), jobs: make(map[string]*issued),
+		jobs: make(map[string]*issued),
 	}
 }
 
