@@ -9,5 +9,5 @@ var (
 	ErrNoDifficulty = errors.New("no difficulty was seen before the job: nobody knows what the share had to reach")
 )
 
-// ErrJobsFull says that a validator holds as many jobs as it may.
+// ErrJobsFull says that the sessions of a validator hold as many jobs, and previous blocks, as they may.
 var ErrJobsFull = errors.New("the sessions hold as many bytes of jobs as is allowed: close sessions, or raise Options.MaxJobBytes")

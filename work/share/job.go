@@ -19,7 +19,7 @@ type Job struct {
 	prefix hash.Prefix
 	tail   []byte
 	serial uint32 // by which a batch finds jobs it has met
-	// cost is about how many bytes the job takes, with what a session keeps of it and of a previous block of its own.
+	// cost is about how many bytes the job takes, with what a session keeps of it.
 	cost int64
 }
 

@@ -12,29 +12,6 @@ import (
 // so it is not judged; nothing is forgotten to make room.
 var ErrFull = errors.New("no room to remember another share: raise MaxShares, or forget replaced blocks sooner")
 
-// budget counts the shares that all sets of a validator remember together. Safe for concurrent use.
-type budget struct {
-	limit int64
-	used  atomic.Int64
-}
-
-// take reserves a place. It compares and swaps, rather than add and think better of it, so that nobody is refused for the sake
-// of one who is just being refused.
-func (b *budget) take() error {
-	for {
-		used := b.used.Load()
-		if used >= b.limit {
-			return ErrFull
-		}
-		if b.used.CompareAndSwap(used, used+1) {
-			return nil
-		}
-	}
-}
-
-// give returns n places.
-func (b *budget) give(n int) { b.used.Add(-int64(n)) }
-
 // seen is the set of the shares remembered for one tip, by 16 bytes each: of a header's hash in internal order, where the zeros
 // of its proof of work are at the other end, or of a hash of text. It forgets nothing, or everything at once. Safe for
 // concurrent use.
@@ -139,7 +116,7 @@ func (s *seen) insertFirst(key *[16]byte, h uint64, b *budget) (all *[shards]sha
 // that was begun before may still hold the set.
 func (s *seen) drop(b *budget) {
 	s.lockEach(func(t *shard) {
-		b.give(int(t.n))
+		b.give(int64(t.n))
 		t.clear()
 		t.dropped = true
 	})
@@ -201,8 +178,8 @@ func (t *shard) insert(k *key, h uint64, b *budget) (bool, error) {
 	if t.has(k, h) {
 		return false, nil
 	}
-	if err := b.take(); err != nil {
-		return false, err
+	if !b.take(1) {
+		return false, ErrFull
 	}
 	t.put(k, h)
 	return true, nil

@@ -47,7 +47,6 @@ type Session struct {
 	newest  *sessionTip
 	sent    uint64 // jobs
 	cleaned uint64 // serial of the last of them with clean_jobs
-	cost    int64
 	closed  bool
 }
 
@@ -150,8 +149,8 @@ func ease(t work.Target, thousandths int) work.Target {
 // its place. Jobs whose previous block is not the newest job's are stale from now on, and forgotten after [Forgotten]; should
 // it return before that, they count again. The zero time means that nobody knows the time.
 //
-// It errs, and the job is as if not sent, where the extranonces have not the sizes that the job was made for (the miner can't make
-// anything of it either), and with ErrJobsFull. The session then counts as one whose jobs were not all seen.
+// It errs where the extranonces together have not the size that the job was made for (the miner can't make anything of it either),
+// with ErrJobsFull, and after Close. Then the job is as if not sent; if it was sent all the same, tell MissedJob.
 func (s *Session) AddJob(j *Job, clean bool, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,15 +158,16 @@ func (s *Session) AddJob(j *Job, clean bool, now time.Time) error {
 		return fmt.Errorf("job %.40q came after the session was closed", j.work.ID)
 	}
 	if want := j.work.ExtranonceSize(); want != 0 && s.extranonce1 != nil && want != len(s.extranonce1)+s.extranonce2Size {
-		s.missed = true
 		return fmt.Errorf("job %.40q takes %d bytes of extranonce: this session's have %d and %d", j.work.ID, want, len(s.extranonce1), s.extranonce2Size)
 	}
 	s.forget(now)
-	if !s.validator.addCost(j.cost) {
-		s.missed = true
+	if !s.validator.takeRoom(j.cost, now) {
 		return ErrJobsFull
 	}
-	s.turn(j.work.PrevBlock, now)
+	if !s.turn(j.work.PrevBlock, now) {
+		s.validator.room.give(j.cost)
+		return ErrJobsFull
+	}
 	s.sent++
 	if clean {
 		s.cleaned = s.sent
@@ -180,7 +180,6 @@ func (s *Session) AddJob(j *Job, clean bool, now time.Time) error {
 		is.extranonce1, is.hasExtranonce, is.extranonce2Size = nil, true, 0
 	}
 	s.drop(j.work.ID)
-	s.cost += j.cost
 	s.jobs[j.work.ID], s.last = is, is
 	s.newest.add(is)
 	return nil
@@ -190,15 +189,9 @@ func (s *Session) AddJob(j *Job, clean bool, now time.Time) error {
 func (s *Session) drop(id string) {
 	if old := s.jobs[id]; old != nil {
 		old.tip.remove(old)
-		s.pay(old.job.cost)
+		s.validator.room.give(old.job.cost)
 		delete(s.jobs, id)
 	}
-}
-
-// pay gives back what a job cost.
-func (s *Session) pay(cost int64) {
-	s.cost -= cost
-	s.validator.addCost(-cost)
 }
 
 // Assume says that what came before is not known, as where a recording begins in the middle of a connection or was interrupted: the

@@ -1,6 +1,7 @@
 package share
 
 import (
+	"container/list"
 	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -12,6 +13,7 @@ type sessionTip struct {
 	jobs     []*issued
 	replaced bool // by another, at the time since
 	since    time.Time
+	waiting  *list.Element // in the session's replaced; nil if it is not there
 }
 
 // add adds a job.
@@ -39,67 +41,71 @@ func (t *sessionTip) forgotten(now time.Time) bool {
 // here takes longer for it.
 type sessionTips struct {
 	all      map[chainhash.Hash]*sessionTip
-	replaced []replacedTip // in the order in which they were
+	replaced list.List // of those that are replaced since a known time, in the order in which they were
 }
 
-// replacedTip is a tip that was replaced at a time, and may have come back since.
-type replacedTip struct {
-	tip   *sessionTip
-	since time.Time
-}
-
-// turn makes prev the newest previous block, if it is not.
-func (s *Session) turn(prev chainhash.Hash, now time.Time) {
-	if s.newest != nil && s.newest.tip.prev == prev {
-		return
-	}
-	if t := s.newest; t != nil {
-		t.replaced, t.since = true, now
-		s.tips.replaced = append(s.tips.replaced, replacedTip{t, now})
-	}
-	if t := s.tips.all[prev]; t != nil && t.forgotten(now) { // but not yet by forget: the clock had jumped
+// turn makes prev the newest previous block, if it is not. It reports whether there was room for it; without, nothing is changed.
+func (s *Session) turn(prev chainhash.Hash, now time.Time) bool {
+	before, t := s.newest, s.tips.all[prev]
+	switch {
+	case t != nil && t == before:
+		return true
+	case t != nil && t.forgotten(now): // but not yet by forget: the clock had jumped
 		s.release(t, now)
+		t = nil
 	}
-	t := s.tips.all[prev]
 	if t != nil {
-		t.replaced = false
 		s.validator.touch(t.tip, now)
+		s.tips.keep(t)
 	} else {
-		t = &sessionTip{tip: s.validator.acquire(prev, now)}
+		shared := s.validator.acquire(prev, now)
+		if shared == nil {
+			return false
+		}
+		t = &sessionTip{tip: shared}
 		if s.tips.all == nil {
 			s.tips.all = make(map[chainhash.Hash]*sessionTip)
 		}
 		s.tips.all[prev] = t
 	}
+	if before != nil {
+		s.tips.replace(before, now)
+	}
 	s.newest = t
+	return true
+}
+
+// replace notes that another tip took the place of t, the newest until now.
+func (ts *sessionTips) replace(t *sessionTip, now time.Time) {
+	t.replaced, t.since = true, now
+	if !now.IsZero() { // else it is never forgotten
+		t.waiting = ts.replaced.PushBack(t)
+	}
+}
+
+// keep notes that t does not wait to be forgotten any more.
+func (ts *sessionTips) keep(t *sessionTip) {
+	t.replaced = false
+	if t.waiting != nil {
+		ts.replaced.Remove(t.waiting)
+		t.waiting = nil
+	}
 }
 
 // forget drops what is too old to be credited at the time now. After a jump of the clock some of it may stay longer.
 func (s *Session) forget(now time.Time) {
-	old := s.tips.replaced
-	for len(old) > 0 {
-		t, since := old[0].tip, old[0].since
-		if t.replaced && t.since.Equal(since) && !since.IsZero() { // it did not come back, and will be forgotten some time
-			if !t.forgotten(now) {
-				break
-			}
-			s.release(t, now)
-		}
-		old[0] = replacedTip{}
-		old = old[1:]
+	for e := s.tips.replaced.Front(); e != nil && e.Value.(*sessionTip).forgotten(now); e = s.tips.replaced.Front() {
+		s.release(e.Value.(*sessionTip), now)
 	}
-	s.tips.replaced = old
 }
 
 // release drops a tip and its jobs.
 func (s *Session) release(t *sessionTip, now time.Time) {
-	if s.tips.all[t.tip.prev] != t {
-		return // dropped before
-	}
+	s.tips.keep(t)
 	delete(s.tips.all, t.tip.prev)
 	for _, is := range t.jobs {
 		delete(s.jobs, is.job.work.ID)
-		s.pay(is.job.cost)
+		s.validator.room.give(is.job.cost)
 	}
 	t.jobs = nil
 	s.validator.release(t.tip, now)

@@ -1,6 +1,7 @@
 package share
 
 import (
+	"container/list"
 	"sync"
 	"sync/atomic"
 
@@ -13,7 +14,8 @@ type Options struct {
 	Policy Policy
 	// MaxShares bounds how many shares are remembered to find duplicates, in all. Each takes about 30 bytes. Default: 10 million.
 	MaxShares int
-	// MaxJobBytes bounds the memory of the jobs that sessions remember. A job sent to two sessions counts twice. Default: 1 GiB.
+	// MaxJobBytes bounds the memory of the jobs that sessions remember, and of their previous blocks, by an estimate without the
+	// jobs' transactions. A job sent to two sessions counts twice. Default: 1 GiB.
 	MaxJobBytes int64
 }
 
@@ -27,25 +29,24 @@ const (
 type Validator struct {
 	policy Policy
 	rules  []Rule
-	budget budget
-
-	maxCost int64
-	cost    atomic.Int64
-	serial  atomic.Uint64
+	budget budget // of remembered shares
+	room   budget // of bytes that jobs and tips take
+	serial atomic.Uint64
 
 	mu     sync.Mutex
 	tips   map[chainhash.Hash]*tip
 	newest *tip
-	idle   []idleTip // in the order in which they became so
+	idle   list.List // of tips, in the order in which they became so
 }
 
 // NewValidator returns a Validator without sessions.
 func NewValidator(o Options) *Validator {
-	v := &Validator{policy: o.Policy, maxCost: o.MaxJobBytes, tips: make(map[chainhash.Hash]*tip)}
+	v := &Validator{policy: o.Policy, tips: make(map[chainhash.Hash]*tip)}
 	v.policy.Rules = nil
 	v.rules = append([]Rule(nil), o.Policy.rules()...)
-	if v.maxCost <= 0 {
-		v.maxCost = defaultMaxJobBytes
+	v.room.limit = o.MaxJobBytes
+	if o.MaxJobBytes <= 0 {
+		v.room.limit = defaultMaxJobBytes
 	}
 	v.budget.limit = int64(o.MaxShares)
 	if o.MaxShares <= 0 {
@@ -64,12 +65,3 @@ func (v *Validator) NewSession() *Session {
 
 // Remembered returns how many shares are remembered to find duplicates.
 func (v *Validator) Remembered() int { return int(v.budget.used.Load()) }
-
-// addCost reports whether there is room for so many bytes of jobs, and takes it.
-func (v *Validator) addCost(n int64) bool {
-	if v.cost.Add(n) > v.maxCost && n > 0 {
-		v.cost.Add(-n)
-		return false
-	}
-	return true
-}
