@@ -60,8 +60,7 @@ var ErrClosed = errors.New("the connection was closed before")
 // not be read may have been a job: from then on, submissions for jobs not seen are not judged.
 type Onlooker struct {
 	sessions []*share.Session
-	message  Message
-	submit   Submit
+	*reading
 	requests requests
 
 	opened  bool // the beginning was seen
@@ -76,8 +75,22 @@ type Onlooker struct {
 	target     *work.Target
 }
 
+// reading is what messages are read into.
+type reading struct {
+	message Message
+	submit  Submit
+}
+
 // NewOnlooker returns an onlooker of a connection that keeps these sessions in step, one for each policy to judge by.
-func NewOnlooker(sessions ...*share.Session) *Onlooker { return &Onlooker{sessions: sessions} }
+func NewOnlooker(sessions ...*share.Session) *Onlooker {
+	return &Onlooker{sessions: sessions, reading: new(reading)}
+}
+
+// Beside returns an onlooker of another connection. It reads messages into the same memory as o, some kilobytes: both must be used by
+// the same goroutine, and neither inside a Handler.
+func (o *Onlooker) Beside(sessions ...*share.Session) *Onlooker {
+	return &Onlooker{sessions: sessions, reading: o.reading}
+}
 
 // Sessions returns the sessions given to NewOnlooker.
 func (o *Onlooker) Sessions() []*share.Session { return o.sessions }
@@ -90,6 +103,17 @@ func (o *Onlooker) Unmatched() uint64 { return o.unmatched }
 
 // Outstanding returns how many requests wait for their replies.
 func (o *Onlooker) Outstanding() int { return o.requests.count }
+
+// Forget gives up the request that has waited longest for its reply, if there is one. It is for those who follow many connections
+// and can't remember MaxOutstanding of each.
+func (o *Onlooker) Forget(h Handler) {
+	if o.requests.count == 0 {
+		return
+	}
+	o.forget(h)(o.requests.at(0))
+	o.requests.drop()
+	o.requests.shrink()
+}
 
 // Assumed reports whether something about the connection is assumed.
 func (o *Onlooker) Assumed() bool { return o.assumed }

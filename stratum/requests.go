@@ -31,11 +31,7 @@ func (q *requests) add(id []byte, method string, forgotten func(*request)) *requ
 		q.drop()
 	}
 	if q.count == len(q.ring) {
-		ring := make([]request, max(8, 2*len(q.ring)))
-		for i := range q.count {
-			ring[i] = *q.at(i)
-		}
-		q.ring, q.first = ring, 0
+		q.resize(max(fewRequests, 2*len(q.ring)))
 	}
 	r := q.at(q.count)
 	q.count++
@@ -45,6 +41,24 @@ func (q *requests) add(id []byte, method string, forgotten func(*request)) *requ
 		r.method = method
 	}
 	return r
+}
+
+// fewRequests take so little memory that it is kept.
+const fewRequests = 8
+
+func (q *requests) resize(size int) {
+	ring := make([]request, size)
+	for i := range q.count {
+		ring[i] = *q.at(i)
+	}
+	q.ring, q.first = ring, 0
+}
+
+// shrink gives back memory that is not needed any more.
+func (q *requests) shrink() {
+	if size := len(q.ring) / 2; size >= fewRequests && q.count <= size/2 {
+		q.resize(size)
+	}
 }
 
 // drop removes the oldest.
@@ -67,6 +81,7 @@ func (q *requests) take(id []byte) (r request, ok bool) {
 				*q.at(i) = *q.at(i - 1)
 			}
 			q.drop()
+			q.shrink()
 			return taken, true
 		}
 		for ; i < q.count-1; i++ { // what is newer moves down
@@ -74,6 +89,7 @@ func (q *requests) take(id []byte) (r request, ok bool) {
 		}
 		*q.at(i) = request{}
 		q.count--
+		q.shrink()
 		return taken, true
 	}
 	return request{}, false
