@@ -33,7 +33,8 @@ type ReplayConfig struct {
 	// MaxSessions is how many sessions of a recording are followed at once. One that was closed, or was silent for ten minutes,
 	// gives way. Default: 100 000.
 	MaxSessions int
-	// MaxWaiting is how many shares wait for their replies; the oldest is then reported as if none came. Default: 65 536.
+	// MaxWaiting is how many shares wait for their replies; the oldest is then reported as if none came. Default: 65 536. If their
+	// fields are of unusual length, it is fewer.
 	MaxWaiting int
 	// MaxShares bounds how many shares of a recording each policy remembers; see [share.Options]. Default: that of share.
 	MaxShares int
@@ -46,6 +47,16 @@ const (
 	replayBatch = 1024
 	// maxReplayWorkers is how many workers have a tally of their own.
 	maxReplayWorkers = 100_000
+	// maxWaitingBytes is how many bytes their texts have at most: with fields as long as they may be, there is room for some
+	// thousands, with those that miners send for more than MaxWaiting.
+	maxWaitingBytes = 32 << 20
+	// maxOutstanding is how many requests of a recording wait for replies; beyond it a session keeps the last few of its own.
+	maxOutstanding = 1 << 17
+	fewOutstanding = 2
+	// maxParts is how many workers the sessions of a recording have together, each beyond a few of its own.
+	maxParts = 1 << 18
+	// maxJobBytes bounds the jobs that the sessions of a recording remember, for each policy; most of it is the same memory.
+	maxJobBytes = 512 << 20
 	// noTranscript is how many lines may be bad before the first good one.
 	noTranscript = 20
 )
@@ -111,12 +122,16 @@ type recording struct {
 	validators []*share.Validator
 	sessions   map[string]*replaySession
 	list       sessionList
+	onlooker   *stratum.Onlooker // of no session: the others are beside it
 	buf        []*share.Session
 
 	unjudged       []*replayed // in the batches
 	settled        []*replayed // to be reported
 	newest, oldest *replayed   // of those that wait for a reply
 	waiting        int
+	waitingBytes   int
+	outstanding    int       // requests of all sessions
+	parts          int       // workers in the stretches of all sessions
 	free           *replayed // by older
 	ended          []*stretch
 
@@ -137,9 +152,11 @@ type earlyFault struct {
 // Recording judges one recording, until it or ctx ends. What was read until then is judged and counted, whatever the error. That
 // is ErrEmptyRecording or ErrNoTranscript, one of reading, or ctx's.
 func (r *Replay) Recording(ctx context.Context, name string, in io.Reader) error {
-	rec := &recording{replay: r, name: name, sessions: map[string]*replaySession{}}
+	rec := &recording{replay: r, name: name, sessions: map[string]*replaySession{}, onlooker: stratum.NewOnlooker()}
 	for _, p := range r.config.Policies {
-		rec.validators = append(rec.validators, share.NewValidator(share.Options{Policy: p, MaxShares: r.config.MaxShares}))
+		rec.validators = append(rec.validators, share.NewValidator(share.Options{
+			Policy: p, MaxShares: r.config.MaxShares, MaxJobBytes: maxJobBytes,
+		}))
 	}
 	err := rec.read(ctx, in)
 	rec.end()
@@ -300,7 +317,8 @@ func (r *recording) add(sessions []*share.Session, sub *share.Submission, h *rep
 	}
 	r.newest = h
 	r.waiting++
-	if r.waiting > r.replay.config.MaxWaiting {
+	r.waitingBytes += h.size
+	for r.waiting > r.replay.config.MaxWaiting || r.waitingBytes > maxWaitingBytes {
 		oldest := r.oldest
 		oldest.session.unanswered.take(oldest.number)
 		r.settle(oldest)
@@ -324,6 +342,7 @@ func (r *recording) settle(h *replayed) {
 	}
 	h.newer, h.older = nil, nil
 	r.waiting--
+	r.waitingBytes -= h.size
 	r.settled = append(r.settled, h)
 }
 

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"fmt"
+	"sort"
 	"time"
 
 	"github.com/touchstone-btc/touchstone/stratum"
@@ -20,6 +21,7 @@ type replaySession struct {
 	unanswered unanswered
 	// interruptions are those of the recording that the onlooker was told of.
 	interruptions int64
+	outstanding   int // requests, as far as the recording knows
 
 	newer, older *replaySession // by their latest lines
 }
@@ -29,44 +31,79 @@ type replayed struct {
 	report  ShareReport
 	session *replaySession
 	number  uint64 // among the session's
+	size    int    // bytes of its text
 	from    *stretchWorker
 	worker  *workerTally
 
 	newer, older *replayed // of those that wait for a reply
 }
 
-// unanswered are the shares of a session without a reply, by their numbers, which follow each other.
+// textSize is how many bytes the fields have.
+func textSize(t *share.Text) int {
+	return len(t.Worker) + len(t.JobID) + len(t.Extranonce2) + len(t.Time) + len(t.Nonce) + len(t.VersionBits)
+}
+
+// unanswered are the shares of a session without a reply, by their numbers.
 type unanswered struct {
-	first uint64 // number of shares[0]
-	all   []*replayed
-	head  int // shares before it are gone
+	all  []numbered // in order of their numbers; nothing waits for those whose share is nil
+	head int        // those before it are gone
+	live int
+}
+
+type numbered struct {
+	number uint64
+	share  *replayed
 }
 
 func (w *unanswered) put(number uint64, s *replayed) {
-	if w.head == len(w.all) {
-		w.all, w.head, w.first = w.all[:0], 0, number
+	if len(w.all) == cap(w.all) {
+		w.tidy()
 	}
-	if w.head > 64 && w.head > len(w.all)/2 {
-		n := copy(w.all, w.all[w.head:])
-		clear(w.all[n:])
-		w.first += uint64(w.head)
-		w.all, w.head = w.all[:n], 0
-	}
-	w.all = append(w.all, s)
+	w.all = append(w.all, numbered{number, s})
+	w.live++
 }
 
 // take removes a share and returns it, nil if it is gone.
 func (w *unanswered) take(number uint64) *replayed {
-	i := number - w.first
-	if i >= uint64(len(w.all)) {
+	i := w.head
+	if i < len(w.all) && w.all[i].number != number { // pools mostly answer in order
+		left := w.all[w.head:]
+		i += sort.Search(len(left), func(k int) bool { return left[k].number >= number })
+	}
+	if i == len(w.all) || w.all[i].number != number || w.all[i].share == nil {
 		return nil
 	}
-	s := w.all[i]
-	w.all[i] = nil
-	for w.head < len(w.all) && w.all[w.head] == nil {
+	s := w.all[i].share
+	w.all[i].share = nil
+	w.live--
+	for w.head < len(w.all) && w.all[w.head].share == nil {
 		w.head++
 	}
+	if w.live == 0 {
+		w.all, w.head = w.all[:0], 0
+	}
+	if cap(w.all) > fewUnanswered && w.live < cap(w.all)/8 {
+		w.tidy()
+	}
 	return s
+}
+
+// fewUnanswered take so little memory that it is kept.
+const fewUnanswered = 16
+
+// tidy drops what is gone, and gives back memory that is not needed any more. There is room for as many again as wait, so that
+// it is not called often.
+func (w *unanswered) tidy() {
+	all := w.all[:0]
+	if size := max(2*w.live, fewUnanswered); size <= cap(w.all)/2 || w.live > cap(w.all)/2 {
+		all = make([]numbered, 0, size)
+	}
+	for _, n := range w.all[w.head:] {
+		if n.share != nil {
+			all = append(all, n)
+		}
+	}
+	w.all, w.head = all, 0
 }
 
 // observe takes in a line of the session.
@@ -83,7 +120,22 @@ func (s *replaySession) observe(l *stratum.Line) error {
 	if l.From == stratum.FromPool {
 		s.lookForJob(l.Time)
 	}
+	s.limit()
 	return err
+}
+
+// limit keeps what waits in all sessions of a recording within bounds.
+func (s *replaySession) limit() {
+	r := s.rec
+	for {
+		n := s.onlooker.Outstanding()
+		r.outstanding += n - s.outstanding
+		s.outstanding = n
+		if r.outstanding <= maxOutstanding || n <= fewOutstanding {
+			return
+		}
+		s.onlooker.Forget(s)
+	}
 }
 
 // interrupted says that lines before this one could not be read, one of which may have been of this session.
@@ -110,12 +162,15 @@ func (s *replaySession) lookForJob(now time.Time) {
 // renew ends the stretch. The next begins with the next job.
 func (s *replaySession) renew() {
 	s.rec.ended = append(s.rec.ended, s.stretch)
+	s.rec.parts -= len(s.stretch.workers)
 	s.stretch = s.stretch.next()
+	s.rec.parts += len(s.stretch.workers)
 }
 
 // leave counts what there is to count of the session as a whole.
 func (s *replaySession) leave() {
 	s.renew()
+	s.rec.parts -= len(s.stretch.workers)
 	s.rec.replay.unmatchedReplies += int64(s.onlooker.Unmatched())
 }
 
@@ -125,11 +180,24 @@ func (s *replaySession) Submitted(sub *stratum.Submit) {
 	h := r.newShare()
 	h.session, h.number = s, sub.Number
 	h.worker = r.replay.worker(sub.Submission.Text.Worker)
-	h.from = s.stretch.of(h.worker)
+	h.from = s.part(h.worker)
 	h.report.File, h.report.Line, h.report.Time, h.report.Session = r.name, s.line, s.now, s.name
 	h.report.Text = *sub.Submission.Text
+	h.size = textSize(&h.report.Text)
 	s.unanswered.put(sub.Number, h)
 	r.add(s.onlooker.Sessions(), &sub.Submission, h)
+}
+
+// part returns the worker's part of the stretch. If there are too many of all sessions, the stretch ends, and with it the time that
+// counts, until the next job.
+func (s *replaySession) part(w *workerTally) *stretchWorker {
+	before := len(s.stretch.workers)
+	part := s.stretch.of(w)
+	s.rec.parts += len(s.stretch.workers) - before
+	if s.rec.parts > maxParts && len(s.stretch.workers) > fewWorkers {
+		s.renew()
+	}
+	return part
 }
 
 // Replied is the pool's answer to one.
@@ -211,7 +279,7 @@ func (r *recording) session(l *stratum.Line) (*replaySession, error) {
 	for _, v := range r.validators {
 		r.buf = append(r.buf, v.NewSession())
 	}
-	s.onlooker = stratum.NewOnlooker(append([]*share.Session(nil), r.buf...)...)
+	s.onlooker = r.onlooker.Beside(append([]*share.Session(nil), r.buf...)...)
 	r.buf = r.buf[:0]
 	r.sessions[s.name] = s
 	r.list.push(s)
@@ -223,6 +291,7 @@ func (r *recording) session(l *stratum.Line) (*replaySession, error) {
 func (r *recording) drop(s *replaySession, now time.Time) {
 	s.now = now
 	s.onlooker.Close(now, s)
+	s.limit()
 	s.leave()
 	r.list.remove(s)
 	delete(r.sessions, s.name)
