@@ -22,8 +22,8 @@ type Result struct {
 // Batch judges many submissions at once, several times as fast as one by one: the more of them, the better, up to some
 // hundreds. Add takes from the session what holds at that moment; Judge gives the verdicts, the same as Check would have given in
 // the order of Add. A Batch is for one goroutine at a time and is meant to be used again: its memory grows to what most were added
-// at once, and then no more is allocated under strict. Several may work on the same sessions at once. The zero value is an empty
-// batch.
+// at once, and then no more is allocated under strict. Several may work on the same sessions at once. What was added must be judged:
+// until then, all that shares of its previous blocks are held against is kept. The zero value is an empty batch.
 type Batch struct {
 	pending []pending
 	arena   []byte
@@ -102,6 +102,13 @@ func (b *Batch) empty() {
 // the same. It does not allocate under strict, but for dst to grow.
 func (v *Validator) CheckBatch(dst []Result, requests []Request) []Result {
 	b := batches.Get().(*Batch)
+	defer func() {
+		if b.Len() > 0 { // there was a panic
+			b.empty()
+			return
+		}
+		batches.Put(b)
+	}()
 	for len(requests) > 0 {
 		n := min(len(requests), chunk)
 		for i := range requests[:n] {
@@ -110,7 +117,6 @@ func (v *Validator) CheckBatch(dst []Result, requests []Request) []Result {
 		dst = b.Judge(dst)
 		requests = requests[n:]
 	}
-	batches.Put(b) // not after a panic: it may not be empty then
 	return dst
 }
 

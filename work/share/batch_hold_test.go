@@ -43,3 +43,16 @@ func TestBatchHoldsTips(t *testing.T) {
 	later()
 	require.Zero(t, s.v.Remembered())
 }
+
+// Who recovers from a panic of CheckBatch, at a submission that is not there, has not its tips held for ever.
+func TestBatchLetsGoAfterPanic(t *testing.T) {
+	s := newTestSession(t, Policy{})
+	s.send(testJob("1", 1), true)
+	text := testText("1")
+	sub := text.Submission(nil)
+	require.Panics(t, func() { s.v.CheckBatch(nil, []Request{{s.Session, &sub}, {s.Session, nil}}) })
+	require.Zero(t, s.newest.tip.holders)
+	results := s.v.CheckBatch(nil, []Request{{s.Session, &sub}})
+	require.Len(t, results, 1)
+	require.Equal(t, Accepted, results[0].Verdict.Word)
+}
