@@ -35,8 +35,8 @@ type Policy struct {
 	TimeAhead time.Duration
 	// Difficulty is which of the session's difficulties a share must reach. Default: AsSent.
 	Difficulty DifficultyRule
-	// Tolerance and PreviousTolerance are how many thousandths of the difficulty, and of the one before it, are enough.
-	// Default: 1000.
+	// Tolerance and PreviousTolerance are how many thousandths of the difficulty, and of the one before it, are enough. Default, and
+	// below 0: 1000.
 	Tolerance, PreviousTolerance int
 	// BlocksPass lets a block pass the rule CheckDifficulty.
 	BlocksPass bool
@@ -89,7 +89,6 @@ const (
 	CheckZeros                    // low-difficulty: the hash has not 32 leading zero bits
 	CheckDifficulty               // low-difficulty
 	CheckDuplicate                // duplicate; what passes is remembered, even if a later rule refuses it
-	checks
 )
 
 // strictRules are those of the zero Policy.

@@ -130,9 +130,9 @@ func (s *Session) SetTarget(t work.Target) {
 	s.changes++
 }
 
-// ease returns the target of so many thousandths of t's difficulty; 0 stands for 1000.
+// ease returns the target of so many thousandths of t's difficulty; none stands for 1000.
 func ease(t work.Target, thousandths int) work.Target {
-	if thousandths == 0 || thousandths == 1000 {
+	if thousandths <= 0 || thousandths == 1000 {
 		return t
 	}
 	n := t.Big()
