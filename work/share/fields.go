@@ -133,7 +133,9 @@ func (f *fields) readDATUM(b []byte, t *Text, size int) []byte {
 	for i := 0; i < 2*size; i += 2 {
 		x := uint8(0)
 		if pair := t.Extranonce2[i : i+2]; pair == strings.ToLower(pair) || pair == strings.ToUpper(pair) {
-			x, _ = hexByte(pair)
+			if b, ok := hexByte(pair); ok {
+				x = b
+			}
 		}
 		b = append(b, x)
 	}
@@ -205,15 +207,6 @@ func (f *fields) readNodeStratumPool(b []byte, t *Text, size int) []byte {
 		f.timeSeen = uint32(max(0, min(seen, math.MaxUint32)))
 	}
 	return appendPairs(b, t.Extranonce2)
-}
-
-// hexByte reads the first two characters of s as one byte in hex.
-func hexByte(s string) (b byte, ok bool) {
-	hi, lo := digits[s[0]], digits[s[1]]
-	if hi|lo > 15 {
-		return 0, false
-	}
-	return hi<<4 | lo, true
 }
 
 // validHex reports whether s is an even number of hex digits, but not none.
@@ -329,7 +322,7 @@ func dotnetUint32(s string) (v uint32, ok bool) {
 	s = strings.TrimLeftFunc(s, space)
 	s = strings.TrimRightFunc(strings.TrimRight(s, "\x00"), space)
 	n, err := strconv.ParseUint(s, 16, 32)
-	if err != nil || strings.ContainsAny(s, "_+-") {
+	if err != nil {
 		return 0, false
 	}
 	return uint32(n), true

@@ -85,14 +85,20 @@ func appendHex(buf []byte, s string) ([]byte, bool) {
 		return nil, false
 	}
 	start := len(buf)
-	for i := 0; i < len(s); i += 2 {
-		hi, lo := digits[s[i]], digits[s[i+1]]
-		if hi|lo > 15 {
+	for ; s != ""; s = s[2:] {
+		b, ok := hexByte(s)
+		if !ok {
 			return nil, false
 		}
-		buf = append(buf, hi<<4|lo)
+		buf = append(buf, b)
 	}
 	return buf[start:len(buf):len(buf)], true
+}
+
+// hexByte reads the first two characters of s as one byte in hex.
+func hexByte(s string) (b byte, ok bool) {
+	hi, lo := digits[s[0]], digits[s[1]]
+	return hi<<4 | lo, hi|lo <= 15
 }
 
 // parseHex32 reads exactly eight hex digits in either case, without sign, prefix or separator.
