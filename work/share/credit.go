@@ -15,14 +15,14 @@ import (
 	"github.com/touchstone-btc/touchstone/work"
 )
 
-// DefaultMaxWorkers is how many workers a Ledger holds unless told otherwise.
-const DefaultMaxWorkers = 1 << 20
-
-// MaxWorkerName is the most bytes that the name of a worker in a Ledger may have.
-const MaxWorkerName = 1024
-
-// maxWorks bounds how many targets a Ledger remembers the work of.
-const maxWorks = 1024
+const (
+	// defaultMaxWorkers is how many workers a Ledger holds unless told otherwise.
+	defaultMaxWorkers = 1 << 20
+	// maxWorkerName is the most bytes that a worker's name may have.
+	maxWorkerName = 1024
+	// maxWorks bounds how many targets a Ledger remembers the work of.
+	maxWorks = 1024
+)
 
 // ErrTooManyWorkers means that a Ledger holds as many workers as it may.
 var ErrTooManyWorkers = errors.New("too many workers")
@@ -36,21 +36,21 @@ type Credit struct {
 	Work *big.Int
 }
 
-// Ledger sums credit by worker. The zero Ledger is empty and holds up to DefaultMaxWorkers. Safe for concurrent use; where many
+// Ledger sums credit by worker. The zero Ledger is empty and holds up to 2^20 workers. Safe for concurrent use; where many
 // goroutines add all the time, let each have a Ledger of its own, and Merge them.
 type Ledger struct {
 	mu      sync.Mutex
-	max     int // 0 stands for DefaultMaxWorkers
+	max     int // 0 stands for defaultMaxWorkers
 	workers map[string]*tally
 	total   tally
 	works   map[work.Target]wide // of the last targets
 }
 
-// NewLedger returns an empty Ledger that holds up to maxWorkers; 0 means DefaultMaxWorkers.
+// NewLedger returns an empty Ledger that holds up to maxWorkers; 0 means 2^20.
 func NewLedger(maxWorkers int) *Ledger { return &Ledger{max: max(maxWorkers, 0)} }
 
 // Add credits worker with a share of the given target, the one required and not the one achieved. The name is copied, and may
-// be any UTF-8 of up to MaxWorkerName bytes. An error means that nothing was added: ErrTooManyWorkers, or a name that is refused.
+// be any UTF-8 of up to 1024 bytes. An error means that nothing was added: ErrTooManyWorkers, or a name that is refused.
 // For a worker known already, and a target that was among the last thousand, Add does not allocate.
 func (l *Ledger) Add(worker string, target work.Target, block bool) error {
 	l.mu.Lock()
@@ -174,7 +174,7 @@ func (l *Ledger) snapshot() ([]entry, tally) {
 
 func (l *Ledger) limit() int {
 	if l.max == 0 {
-		return DefaultMaxWorkers
+		return defaultMaxWorkers
 	}
 	return l.max
 }
@@ -186,8 +186,8 @@ func (l *Ledger) tooMany(workers int) error {
 // checkWorker refuses names that JSON can't hold as they are, and those that cost too much.
 func checkWorker(worker string) error {
 	switch {
-	case len(worker) > MaxWorkerName:
-		return fmt.Errorf("worker %.40q…: a name of %d bytes, want at most %d", worker, len(worker), MaxWorkerName)
+	case len(worker) > maxWorkerName:
+		return fmt.Errorf("worker %.40q…: a name of %d bytes, want at most %d", worker, len(worker), maxWorkerName)
 	case !utf8.ValidString(worker):
 		return fmt.Errorf("worker %.40q: the name is not UTF-8", worker)
 	}

@@ -42,7 +42,7 @@ func (l *Ledger) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON replaces what l holds by what MarshalJSON wrote. It takes fields and workers in any order, and nothing else: each
-// field once and no others, names of up to MaxWorkerName bytes, numbers in plain decimal, and only sums that shares can have: at
+// field once and no others, names of up to 1024 bytes, numbers in plain decimal, and only sums that shares can have: at
 // least one share, no more blocks than shares, and from 1 to 2^256 of work for each share. An error, such as
 // ErrTooManyWorkers, means that l holds what it held.
 func (l *Ledger) UnmarshalJSON(text []byte) error {

@@ -126,7 +126,7 @@ func TestLedgerBounds(t *testing.T) {
 		"merge":           l.Merge(other),
 		"JSON":            l.UnmarshalJSON([]byte(`{"workers":{"a":` + oneShare + `,"b":` + oneShare + `,"c":` + oneShare + `}}`)),
 		"not UTF-8":       l.Add("\xff", target, false),
-		"a long name":     l.Add(strings.Repeat("x", MaxWorkerName+1), target, false),
+		"a long name":     l.Add(strings.Repeat("x", maxWorkerName+1), target, false),
 		"too many shares": l.Merge(&most),
 	} {
 		require.Error(t, err, name)
@@ -138,7 +138,7 @@ func TestLedgerBounds(t *testing.T) {
 	after, err := l.MarshalJSON()
 	require.NoError(t, err)
 	require.Equal(t, string(before), string(after), "an error adds nothing")
-	require.NoError(t, NewLedger(0).Add(strings.Repeat("x", MaxWorkerName), target, false))
+	require.NoError(t, NewLedger(0).Add(strings.Repeat("x", maxWorkerName), target, false))
 
 	require.NoError(t, most.Add("b", target, false))
 	require.Error(t, most.Add("b", target, false), "2^64 shares")
@@ -171,7 +171,7 @@ func TestLedgerJSON(t *testing.T) {
 		`{"workers":{}`, `{"workers":{}}x`, `{"workers":{}}{}`, `{"workers":{},"workers":{}}`, `{"workers":{},"more":1}`, `{"Workers":{}}`,
 		`{"workers":{"a":` + oneShare + `,"a":` + oneShare + `}}`, `{"workers":{"a":` + oneShare + `,"\u0061":` + oneShare + `}}`,
 		`{"workers":{"a":null}}`, `{"workers":{"a":{}}}`, `{"workers":{"a":[1,0,"1"]}}`, "{\"workers\":{\"\xff\":" + oneShare + `}}`,
-		`{"workers":{"\ud800":` + oneShare + `}}`, `{"workers":{"` + strings.Repeat("x", MaxWorkerName+1) + `":` + oneShare + `}}`,
+		`{"workers":{"\ud800":` + oneShare + `}}`, `{"workers":{"` + strings.Repeat("x", maxWorkerName+1) + `":` + oneShare + `}}`,
 		`{"workers":{"a":{"shares":1,"blocks":0}}}`, `{"workers":{"a":{"shares":1,"shares":1,"work":"1"}}}`,
 		`{"workers":{"a":{"shares":1,"blocks":0,"work":"1","x":0}}}`,
 		worker("-1", "0", `"1"`), worker("-0", "0", `"1"`), worker("0", "0", `"0"`), worker("1.0", "0", `"1"`), worker("1e0", "0", `"1"`),

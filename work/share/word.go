@@ -1,6 +1,9 @@
 package share
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Word is what a share was judged to be. Words are numbered in the order in which strict decides them.
 type Word uint8
@@ -51,21 +54,15 @@ func (w Word) Credited() bool { return w == Accepted || w == Block }
 // Refused reports whether w is a verdict and earns nothing.
 func (w Word) Refused() bool { return w != NotJudged && !w.Credited() }
 
-// ParseWord is the inverse of String.
-func ParseWord(s string) (Word, error) {
-	for w, word := range words {
-		if s == word {
-			return Word(w), nil
-		}
-	}
-	return NotJudged, fmt.Errorf("%.40q is no verdict: want one of %v", s, Words())
-}
-
 // MarshalText returns the word as String does.
 func (w Word) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
 
 // UnmarshalText reads what MarshalText writes.
-func (w *Word) UnmarshalText(text []byte) (err error) {
-	*w, err = ParseWord(string(text))
-	return err
+func (w *Word) UnmarshalText(text []byte) error {
+	i := slices.Index(words[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("%.40q is no verdict: want one of %v", text, Words())
+	}
+	*w = Word(i)
+	return nil
 }
