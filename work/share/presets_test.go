@@ -386,7 +386,7 @@ func TestPresetsPublicPool(t *testing.T) {
 	s := newTestSession(t, PublicPool())
 	s.send(testJob("1", 1, func(j *work.Job) { j.Version = 0x20002000 }), true)
 	v := s.submit(testText("1", func(t *Text) { t.VersionBits = "80006000" }))
-	require.EqualValues(t, 0xa0004000, s.version(&v), "XORed, outside the mask too")
+	require.EqualValues(t, uint32(0xa0004000), s.version(&v), "XORed, outside the mask too")
 
 	// A submission for a job it does not know is remembered; no version bits are the text 0.
 	require.Equal(t, UnknownJob, s.submit(testText("9")).Word)
