@@ -79,7 +79,7 @@ func (s *Session) prepare(p *pending, sub *Submission, arena *[]byte) {
 	p.unauthorized = len(s.workers) == 0 && !s.assumed
 	p.worker = sub.Worker != s.worker && !s.assumed
 	is := s.find(p, sub)
-	if is == nil && s.missed && !p.forgotten {
+	if is == nil && s.missed { // even if it was just forgotten: a little later nobody will know that it ever was
 		p.err = ErrNoJob
 	}
 	f := s.fields(p, is, sub, arena)

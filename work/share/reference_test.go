@@ -215,7 +215,7 @@ func (s *slowSession) judge(params []string, at time.Time, j *slowJob, gone bool
 	switch {
 	case !s.assumed && (!s.subscribed || len(s.authorized) == 0):
 		v.word = "unauthorized"
-	case j == nil && s.assumed && !gone:
+	case j == nil && s.assumed:
 		v.why = "no job"
 	case j == nil:
 		v.word = "unknown-job"
