@@ -19,7 +19,7 @@ type Job struct {
 	prefix hash.Prefix
 	tail   []byte
 	serial uint32 // by which a batch finds jobs it has met
-	// cost is about how many bytes the job takes, with what a session keeps of it.
+	// cost is about how many bytes the job takes, without its transactions.
 	cost int64
 }
 
@@ -32,7 +32,7 @@ func NewJob(j *work.Job) (*Job, error) {
 	p := hash.NewPrefix(j.CoinbasePrefix)
 	return &Job{
 		work: j, prefix: p, tail: j.CoinbasePrefix[p.Size():], serial: serials.Add(1),
-		cost: int64(len(j.ID) + len(j.CoinbasePrefix) + len(j.CoinbaseSuffix) + 32*len(j.Branch) + 1024),
+		cost: int64(len(j.ID) + len(j.CoinbasePrefix) + len(j.CoinbaseSuffix) + 32*len(j.Branch) + 512),
 	}, nil
 }
 

@@ -70,6 +70,9 @@ type issued struct {
 	place           int // among the jobs of its tip
 }
 
+// issuedCost is about how many bytes a session takes for a job that it remembers.
+const issuedCost = 256
+
 // SetExtranonce says that mining.subscribe was answered, or mining.set_extranonce sent: jobs sent from now on are of these. The
 // session keeps a copy.
 func (s *Session) SetExtranonce(extranonce1 []byte, extranonce2Size int) error {
@@ -161,11 +164,11 @@ func (s *Session) AddJob(j *Job, clean bool, now time.Time) error {
 		return fmt.Errorf("job %.40q takes %d bytes of extranonce: this session's have %d and %d", j.work.ID, want, len(s.extranonce1), s.extranonce2Size)
 	}
 	s.forget(now)
-	if !s.validator.takeRoom(j.cost, now) {
+	if !s.validator.takeJob(j, now) {
 		return ErrJobsFull
 	}
 	if !s.turn(j.work.PrevBlock, now) {
-		s.validator.room.give(j.cost)
+		s.validator.giveJob(j)
 		return ErrJobsFull
 	}
 	s.sent++
@@ -189,7 +192,7 @@ func (s *Session) AddJob(j *Job, clean bool, now time.Time) error {
 func (s *Session) drop(id string) {
 	if old := s.jobs[id]; old != nil {
 		old.tip.remove(old)
-		s.validator.room.give(old.job.cost)
+		s.validator.giveJob(old.job)
 		delete(s.jobs, id)
 	}
 }

@@ -105,7 +105,7 @@ func (s *Session) release(t *sessionTip, now time.Time) {
 	delete(s.tips.all, t.tip.prev)
 	for _, is := range t.jobs {
 		delete(s.jobs, is.job.work.ID)
-		s.validator.room.give(is.job.cost)
+		s.validator.giveJob(is.job)
 	}
 	t.jobs = nil
 	s.validator.release(t.tip, now)

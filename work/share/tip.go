@@ -57,17 +57,6 @@ func (v *Validator) takeTip(prev chainhash.Hash) *tip {
 	return t
 }
 
-// takeRoom reports whether there is room for so many bytes of a job, and takes it.
-func (v *Validator) takeRoom(n int64, now time.Time) bool {
-	if v.room.take(n) {
-		return true
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.sweep(now)
-	return v.room.take(n)
-}
-
 // touch says that a session builds on t again.
 func (v *Validator) touch(t *tip, now time.Time) {
 	v.mu.Lock()

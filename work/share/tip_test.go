@@ -85,10 +85,14 @@ func TestTipsComeBack(t *testing.T) {
 				require.Same(t, s.newest, s.tips.all[s.newest.tip.prev])
 			}
 			for _, is := range s.jobs {
-				total += is.job.cost
+				require.NotZero(t, v.jobs[is.job])
+				total += issuedCost
 			}
 		}
 		total += int64(tipCost * len(v.tips))
+		for j := range v.jobs {
+			total += j.cost
+		}
 		require.Equal(t, total, v.room.used.Load())
 	}
 	for _, s := range sessions {

@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 )
@@ -15,7 +16,7 @@ type Options struct {
 	// MaxShares bounds how many shares are remembered to find duplicates, in all. Each takes about 30 bytes. Default: 10 million.
 	MaxShares int
 	// MaxJobBytes bounds the memory of the jobs that sessions remember, and of their previous blocks, by an estimate without the
-	// jobs' transactions. A job sent to two sessions counts twice. Default: 1 GiB.
+	// jobs' transactions. A job that many sessions were sent counts once, and 256 bytes for each of them. Default: 1 GiB.
 	MaxJobBytes int64
 }
 
@@ -30,10 +31,11 @@ type Validator struct {
 	policy Policy
 	rules  []Rule
 	budget budget // of remembered shares
-	room   budget // of bytes that jobs and tips take
+	room   budget // of bytes that jobs and tips take; it is taken and given under the lock
 	serial atomic.Uint64
 
 	mu     sync.Mutex
+	jobs   map[*Job]int // how many times sessions remember each
 	tips   map[chainhash.Hash]*tip
 	newest *tip
 	idle   list.List // of tips, in the order in which they became so
@@ -41,7 +43,7 @@ type Validator struct {
 
 // NewValidator returns a Validator without sessions.
 func NewValidator(o Options) *Validator {
-	v := &Validator{policy: o.Policy, tips: make(map[chainhash.Hash]*tip)}
+	v := &Validator{policy: o.Policy, jobs: make(map[*Job]int), tips: make(map[chainhash.Hash]*tip)}
 	v.policy.Rules = nil
 	v.rules = append([]Rule(nil), o.Policy.rules()...)
 	v.room.limit = o.MaxJobBytes
@@ -65,3 +67,32 @@ func (v *Validator) NewSession() *Session {
 
 // Remembered returns how many shares are remembered to find duplicates.
 func (v *Validator) Remembered() int { return int(v.budget.used.Load()) }
+
+// takeJob takes the room of a job that a session is sent, if there is as much.
+func (v *Validator) takeJob(j *Job, now time.Time) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	cost := int64(issuedCost)
+	if v.jobs[j] == 0 {
+		cost += j.cost
+	}
+	if !v.room.take(cost) {
+		v.sweep(now)
+		if !v.room.take(cost) {
+			return false
+		}
+	}
+	v.jobs[j]++
+	return true
+}
+
+// giveJob gives back what takeJob took.
+func (v *Validator) giveJob(j *Job) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.room.give(issuedCost)
+	if v.jobs[j]--; v.jobs[j] == 0 {
+		delete(v.jobs, j)
+		v.room.give(j.cost)
+	}
+}
