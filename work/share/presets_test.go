@@ -272,6 +272,23 @@ func TestPresetsBlocks(t *testing.T) {
 	}
 }
 
+// Where no difficulty was seen, nobody knows what a block earns, though it be above every difficulty; and a share that is not judged
+// was not lost.
+func TestPresetsBlockWithoutDifficulty(t *testing.T) {
+	for _, p := range Presets() {
+		s := newTestSession(t, withoutZeros(p))
+		s.offer, s.previous = nil, nil
+		s.send(testJob("1", 1, func(j *work.Job) { j.Target = targetOf(0) }), true)
+		text := testText("1")
+		sub := text.Submission(nil)
+		v, err := s.Check(&sub)
+		require.ErrorIs(t, err, ErrNoDifficulty, p.Name)
+		require.Equal(t, NotJudged, v.Word)
+		require.True(t, v.Block)
+		require.False(t, v.BlockLost)
+	}
+}
+
 // withoutZeros returns the policy without the rule that tests can't afford to meet.
 func withoutZeros(p Policy) Policy {
 	p.Rules = slices.DeleteFunc(slices.Clone(p.Rules), func(r Rule) bool { return r.Check == CheckZeros })
