@@ -129,7 +129,7 @@ func (s *Session) fields(p *pending, is *issued, sub *Submission, arena *[]byte)
 	k := &s.validator.policy
 	f := k.read(sub, size, ntime, arena)
 	p.noWorker, p.noJobID = f.noWorker, sub.JobID == ""
-	p.size, p.sizeGot = size, len(f.extranonce2)
+	p.size, p.sizeGot = size, len(sub.Extranonce2)
 	if sub.Faults&FaultExtranonce2 != 0 {
 		p.sizeGot = -1
 	} else if is == nil && s.extranonce1 == nil {

@@ -83,7 +83,7 @@ func (v *Verdict) Detail() string {
 	case reasonForgotten:
 		return "the job is forgotten"
 	case reasonExtranonce2Text:
-		return "extranonce2 is not hex"
+		return fmt.Sprintf("extranonce2 is not up to %d bytes in hex", MaxExtranonce)
 	case reasonExtranonce2Size:
 		return fmt.Sprintf("extranonce2 has %d bytes, want %d", v.got, v.want)
 	case reasonBitsText:
