@@ -307,3 +307,24 @@ func FuzzSeen(f *testing.F) {
 		require.Equal(t, model, s.check(t))
 	})
 }
+
+// TestSeenTouch touches sets of every size. It changes nothing; that each place it reads is one shows in that it does not panic.
+func TestSeenTouch(t *testing.T) {
+	for _, n := range []int{0, listKeys, spreadAt, 70_000} {
+		s, b := newSeen(), &budget{limit: math.MaxInt64}
+		fill(s, b, 0, n)
+		var touching touching
+		for i := range uint64(5000) {
+			k := keyOf(i)
+			touching.hashes = append(touching.hashes, hashKey(&k))
+		}
+		s.touch(&touching)
+		require.Equal(t, n, s.len())
+		if n > spreadAt {
+			require.ElementsMatch(t, touching.hashes, touching.sorted)
+			require.NotZero(t, touching.sum)
+		}
+		s.drop(b)
+		s.touch(&touching)
+	}
+}
