@@ -99,7 +99,7 @@ func (b *Batch) empty() {
 }
 
 // CheckBatch judges the submissions in order and appends the results to dst. It is [Session.Check] for many: the results are
-// the same. It does not allocate under strict, but for dst to grow.
+// the same. Each is judged by the validator of its session. It does not allocate under strict, but for dst to grow.
 func (v *Validator) CheckBatch(dst []Result, requests []Request) []Result {
 	b := batches.Get().(*Batch)
 	defer func() {

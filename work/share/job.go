@@ -24,7 +24,8 @@ type Job struct {
 }
 
 // NewJob makes j ready. It keeps j, which must not change any more. The sizes of its extranonces count where they are given:
-// a session whose extranonces are of other sizes refuses the job. It errs if j can be no job.
+// a session whose extranonces together have another size refuses the job. Its Target makes a share a block: who fills in a job by
+// hand must not forget it. NewJob errs if j can be no job.
 func NewJob(j *work.Job) (*Job, error) {
 	if len(j.Branch) > maxBranch {
 		return nil, fmt.Errorf("job %.40q has %d hashes in its merkle branch: want at most %d", j.ID, len(j.Branch), maxBranch)

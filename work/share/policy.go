@@ -31,7 +31,7 @@ type Policy struct {
 	TimeFrom TimeFrom
 	// TimeTo is what the latest ntime is counted from. Default: AfterClock.
 	TimeTo TimeTo
-	// TimeAhead is by how much ntime may be after TimeTo. Default: 7200 seconds.
+	// TimeAhead is by how many whole seconds ntime may be after TimeTo. Default: 7200 seconds.
 	TimeAhead time.Duration
 	// Difficulty is which of the session's difficulties a share must reach. Default: AsSent.
 	Difficulty DifficultyRule
