@@ -11,3 +11,7 @@ var (
 
 // ErrJobsFull says that the sessions of a validator hold as many jobs, and previous blocks, as they may.
 var ErrJobsFull = errors.New("the sessions hold as many bytes of jobs as is allowed: close sessions, or raise Options.MaxJobBytes")
+
+// ErrFull means that as many shares are remembered as may be. A share that comes now could not be told from a duplicate later,
+// so it is not judged; nothing is forgotten to make room.
+var ErrFull = errors.New("no room to remember another share: raise Options.MaxShares")

@@ -1,16 +1,11 @@
 package share
 
 import (
-	"errors"
 	"hash/maphash"
 	"slices"
 	"sync"
 	"sync/atomic"
 )
-
-// ErrFull means that as many shares are remembered as may be. A share that comes now could not be told from a duplicate later,
-// so it is not judged; nothing is forgotten to make room.
-var ErrFull = errors.New("no room to remember another share: raise MaxShares, or forget replaced blocks sooner")
 
 // seen is the set of the shares remembered for one tip, by 16 bytes each: of a header's hash in internal order, where the zeros
 // of its proof of work are at the other end, or of a hash of text. It forgets nothing, or everything at once. Safe for
