@@ -3,6 +3,7 @@ package stratum
 import (
 	"bytes"
 	"encoding/binary"
+	mathbits "math/bits"
 )
 
 // What is read here is plain JSON: ASCII without escapes, objects of few members, no deeper than MaxDepth, and nothing wrong. That is
@@ -47,8 +48,11 @@ func plainString(b []byte, i int) int {
 	for i+8 <= len(b) {
 		w := binary.LittleEndian.Uint64(b[i:])
 		quote, escape := w^('"'*each), w^('\\'*each)
-		if (w|(w-0x20*each)|(quote-each)&^quote|(escape-each)&^escape)&tops != 0 {
-			break
+		if found := (w | (w - 0x20*each) | (quote-each)&^quote | (escape-each)&^escape) & tops; found != 0 {
+			if i += mathbits.TrailingZeros64(found) / 8; b[i] == '"' {
+				return i + 1
+			}
+			return notPlain
 		}
 		i += 8
 	}
@@ -214,6 +218,7 @@ type span struct{ start, end int32 }
 type plainNames struct {
 	names [plainMembers]span
 	count int
+	marks uint64 // one bit for each name, by its length and first letter
 }
 
 // add returns false where the name came before, or there are too many.
@@ -221,12 +226,16 @@ func (p *plainNames) add(b []byte, name span) bool {
 	if p.count == plainMembers {
 		return false
 	}
-	text := b[name.start:name.end]
-	for _, other := range p.names[:p.count] {
-		if bytes.Equal(b[other.start:other.end], text) {
-			return false
+	mark := uint64(1) << ((uint(name.end-name.start)*8 ^ uint(b[name.start])) % 64) // that of "" is a quote
+	if p.marks&mark != 0 {
+		text := b[name.start:name.end]
+		for _, other := range p.names[:p.count] {
+			if bytes.Equal(b[other.start:other.end], text) {
+				return false
+			}
 		}
 	}
+	p.marks |= mark
 	p.names[p.count] = name
 	p.count++
 	return true

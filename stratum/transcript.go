@@ -71,6 +71,9 @@ type Transcript struct {
 	scratch []byte
 	raw     []byte
 	err     error
+
+	minute      [len("2006-01-02T15:04:")]byte // of a time read before, as text
+	minuteStart time.Time
 }
 
 // NewTranscript returns a reader of the recording r. It reads no further ahead than r gives at once, so that r can be a pipe that
@@ -206,7 +209,7 @@ func (t *Transcript) member(name []byte, v Value) error {
 	switch string(name) {
 	case "time":
 		text, ok := v.text(&t.scratch)
-		if !ok || t.line.Time.UnmarshalText(text) != nil {
+		if !ok || !t.time(text) {
 			return fmt.Errorf("time: %s: want one such as \"2026-11-20T14:40:00.123456Z\" (RFC 3339)", v)
 		}
 	case "session":
@@ -223,6 +226,38 @@ func (t *Transcript) member(name []byte, v Value) error {
 		return t.rawBytes(v)
 	}
 	return nil
+}
+
+// time reads a time. Most are those of recordings, in the same minute as the one before.
+func (t *Transcript) time(text []byte) bool {
+	const minute, whole = len("2006-01-02T15:04:"), len("2006-01-02T15:04:05.000000Z")
+	if len(text) == whole && string(text[:minute]) == string(t.minute[:]) && text[minute+2] == '.' && text[whole-1] == 'Z' {
+		second, ok := digits(text[minute : minute+2])
+		micro, valid := digits(text[minute+3 : whole-1])
+		if ok && valid && second < 60 && !t.minuteStart.IsZero() {
+			t.line.Time = t.minuteStart.Add(time.Duration(second)*time.Second + time.Duration(micro)*time.Microsecond)
+			return true
+		}
+	}
+	if t.line.Time.UnmarshalText(text) != nil {
+		return false
+	}
+	if len(text) == whole && text[whole-1] == 'Z' {
+		copy(t.minute[:], text)
+		t.minuteStart = t.line.Time.Truncate(time.Minute)
+	}
+	return true
+}
+
+// digits reads a number of few digits.
+func digits(text []byte) (n int, ok bool) {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n, true
 }
 
 // sender reads who sent a message.
