@@ -44,7 +44,7 @@ const (
 	defaultMaxSessions = 100_000
 	defaultMaxWaiting  = 1 << 16
 	// replayBatch is how many shares are judged at once.
-	replayBatch = 1024
+	replayBatch = 512
 	// maxReplayWorkers is how many workers have a tally of their own.
 	maxReplayWorkers = 100_000
 	// maxWaitingBytes is how many bytes their texts have at most: with fields as long as they may be, there is room for some

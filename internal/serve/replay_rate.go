@@ -28,7 +28,7 @@ const clockBack = 10 * time.Minute
 type stretch struct {
 	running    bool
 	start, end time.Time
-	exposure   audit.Exposure // its shares are not counted here
+	exposure   audit.Exposure // up to the newest job; its shares are not counted here
 	last       *stretchWorker
 	workers    []*stretchWorker
 	index      map[*workerTally]*stretchWorker // of them, if they are many
@@ -44,7 +44,6 @@ type stretchWorker struct {
 // lines of a recording may have changed places.
 func (s *stretch) advance(now time.Time) {
 	if s.running && now.After(s.end) {
-		s.exposure.Advance(now)
 		s.end = now
 	}
 }
@@ -121,6 +120,7 @@ type rateSum struct {
 
 func (r *rateSum) add(s *stretch, credited uint64) {
 	e := s.exposure
+	e.Advance(s.end)
 	e.Count(credited)
 	r.exposure.Merge(&e)
 	t, exposure := s.end.Sub(s.start).Seconds(), e.Seconds()

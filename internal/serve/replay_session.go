@@ -19,6 +19,7 @@ type replaySession struct {
 	jobs       uint64 // that the stretch knows
 	stretch    *stretch
 	unanswered unanswered
+	replied    bool // the line being read is the answer to a share
 	// interruptions are those of the recording that the onlooker was told of.
 	interruptions int64
 	outstanding   int // requests, as far as the recording knows
@@ -117,9 +118,10 @@ func (s *replaySession) observe(l *stratum.Line) error {
 	}
 	s.stretch.advance(l.Time)
 	err := s.onlooker.Observe(l.From, l.Bytes(), l.Time, s)
-	if l.From == stratum.FromPool {
+	if l.From == stratum.FromPool && !s.replied {
 		s.lookForJob(l.Time)
 	}
+	s.replied = false
 	s.limit()
 	return err
 }
@@ -202,6 +204,7 @@ func (s *replaySession) part(w *workerTally) *stretchWorker {
 
 // Replied is the pool's answer to one.
 func (s *replaySession) Replied(number uint64, reply stratum.Reply) {
+	s.replied = true
 	if h := s.unanswered.take(number); h != nil {
 		h.report.Reply, h.report.HasReply, h.report.Replied = reply, true, s.now
 		s.rec.settle(h)
@@ -257,12 +260,13 @@ const idleSession = share.Forgotten
 
 // session returns the session of a line, a new one if there is none.
 func (r *recording) session(l *stratum.Line) (*replaySession, error) {
+	if s := r.list.newest; s != nil && s.name == string(l.Session) {
+		return s, nil
+	}
 	s := r.sessions[string(l.Session)]
 	if s != nil {
-		if r.list.newest != s {
-			r.list.remove(s)
-			r.list.push(s)
-		}
+		r.list.remove(s)
+		r.list.push(s)
 		return s, nil
 	}
 	if limit := r.replay.config.MaxSessions; len(r.sessions) >= limit {
