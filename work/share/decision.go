@@ -11,7 +11,7 @@ import (
 // The error says that nothing could be decided; then a block is reported all the same.
 func (p *pending) decide(v *Verdict) error {
 	if v.Built {
-		v.Block = p.job.work.Target.MetBy(&v.Hash)
+		v.Block = p.job.network.MetBy(&v.Hash)
 	}
 	if p.first != nil {
 		v.Target = p.first.target

@@ -19,20 +19,28 @@ type Job struct {
 	prefix hash.Prefix
 	tail   []byte
 	serial uint32 // by which a batch finds jobs it has met
+	// network is the target that makes a share a block.
+	network work.Target
 	// cost is about how many bytes the job takes, without its transactions.
 	cost int64
 }
 
 // NewJob makes j ready. It keeps j, which must not change any more. The sizes of its extranonces count where they are given:
-// a session whose extranonces together have another size refuses the job. Its Target makes a share a block: who fills in a job by
-// hand must not forget it. NewJob errs if j can be no job.
+// a session whose extranonces together have another size refuses the job. Its Target makes a share a block; one of zero, as in a job
+// filled in by hand, stands for that of its Bits. NewJob errs if j can be no job.
 func NewJob(j *work.Job) (*Job, error) {
 	if len(j.Branch) > maxBranch {
 		return nil, fmt.Errorf("job %.40q has %d hashes in its merkle branch: want at most %d", j.ID, len(j.Branch), maxBranch)
 	}
+	network := j.Target
+	if network.IsZero() {
+		if t, negative, overflow := j.Bits.Target(); !negative && !overflow {
+			network = t
+		}
+	}
 	p := hash.NewPrefix(j.CoinbasePrefix)
 	return &Job{
-		work: j, prefix: p, tail: j.CoinbasePrefix[p.Size():], serial: serials.Add(1),
+		work: j, network: network, prefix: p, tail: j.CoinbasePrefix[p.Size():], serial: serials.Add(1),
 		cost: int64(len(j.ID) + len(j.CoinbasePrefix) + len(j.CoinbaseSuffix) + 32*len(j.Branch) + 512),
 	}, nil
 }

@@ -34,11 +34,14 @@ func targetOf(bits uint) work.Target {
 	return t
 }
 
+// noBlock is a network target that no hash meets.
+var noBlock = targetOf(255)
+
 // testJob returns a job of 4 bytes of extranonce1 and 8 of extranonce2, on top of a block that is named by one byte, with a
 // network target that nothing meets; and lets change alter it.
 func testJob(id string, prev byte, change ...func(*work.Job)) *work.Job {
 	j := &work.Job{
-		ID: id, Version: testVersion, VersionMask: work.MaskBIP320, PrevBlock: chainhash.Hash{prev}, Bits: 0x1d00ffff,
+		ID: id, Version: testVersion, VersionMask: work.MaskBIP320, PrevBlock: chainhash.Hash{prev}, Bits: 0x1d00ffff, Target: noBlock,
 		Time: testTime, Extranonce1Size: 4, Extranonce2Size: 8,
 		CoinbasePrefix: []byte("a coinbase is longer than one block of SHA-256, so its prefix has a midstate"),
 		CoinbaseSuffix: []byte("and something stands after the extranonce"),
@@ -58,7 +61,7 @@ func genesisJob(id string, change ...func(*work.Job)) *work.Job {
 	coinbase := genesisCoinbase()
 	h := block.Header
 	j := &work.Job{
-		ID: id, Version: uint32(h.Version), PrevBlock: h.PrevBlock, Bits: work.Bits(h.Bits), Time: uint32(h.Timestamp.Unix()),
+		ID: id, Version: uint32(h.Version), PrevBlock: h.PrevBlock, Bits: work.Bits(h.Bits), Target: noBlock, Time: uint32(h.Timestamp.Unix()),
 		Extranonce1Size: 4, Extranonce2Size: 8, CoinbasePrefix: coinbase[:50], CoinbaseSuffix: coinbase[62:],
 	}
 	for _, f := range change {

@@ -125,3 +125,13 @@ func TestSessionAuthorizes(t *testing.T) {
 	s.Withdraw("worker")
 	require.Equal(t, Unauthorized, check().Word)
 }
+
+// A job filled in by hand has the network's target of its bits, if it says no other.
+func TestJobOfBits(t *testing.T) {
+	for _, target := range []work.Target{{}, noBlock} {
+		s := newTestSession(t, Strict())
+		require.NoError(t, s.SetExtranonce(genesisExtranonce1(), 8))
+		s.send(genesisJob("a", func(j *work.Job) { j.Target = target }), true)
+		require.Equal(t, target.IsZero(), s.submit(genesisText("a")).Block)
+	}
+}

@@ -108,7 +108,7 @@ func newSharedStream(c chooser, shared int) *stream {
 }
 
 func (s *stream) newTip() {
-	s.tips = append(s.tips, fmt.Sprintf("%048x%016x", s.shared, 0x1234567*(len(s.tips)+1)))
+	s.tips = append(s.tips, fmt.Sprintf("%048x%016x", s.shared, 0x1234567*uint64(len(s.tips)+1)))
 }
 
 // oneIn says yes once in n times, and no where there is nothing left to choose from.
