@@ -121,19 +121,19 @@ type recording struct {
 	name       string
 	validators []*share.Validator
 	sessions   map[string]*replaySession
-	list       sessionList
-	onlooker   *stratum.Onlooker // of no session: the others are beside it
+	list       byAge[replaySession] // by their latest lines
+	onlooker   *stratum.Onlooker    // of no session: the others are beside it
 	buf        []*share.Session
 
-	unjudged       []*replayed // in the batches
-	settled        []*replayed // to be reported
-	newest, oldest *replayed   // of those that wait for a reply
-	waiting        int
-	waitingBytes   int
-	outstanding    int       // requests of all sessions
-	parts          int       // workers in the stretches of all sessions
-	free           *replayed // by older
-	ended          []*stretch
+	unjudged     []*replayed     // in the batches
+	settled      []*replayed     // to be reported
+	replies      byAge[replayed] // those that wait for one
+	waiting      int
+	waitingBytes int
+	outstanding  int // requests of all sessions
+	parts        int // workers in the stretches of all sessions
+	free         []*replayed
+	ended        []*stretch
 
 	early         []earlyFault // of lines before the first good one
 	lost          int64        // the line that could not be read before this one, 0 if there is none
@@ -153,6 +153,8 @@ type earlyFault struct {
 // is ErrEmptyRecording or ErrNoTranscript, one of reading, or ctx's.
 func (r *Replay) Recording(ctx context.Context, name string, in io.Reader) error {
 	rec := &recording{replay: r, name: name, sessions: map[string]*replaySession{}, onlooker: stratum.NewOnlooker()}
+	rec.list.place = func(s *replaySession) *aged[replaySession] { return &s.age }
+	rec.replies.place = func(h *replayed) *aged[replayed] { return &h.age }
 	for _, p := range r.config.Policies {
 		rec.validators = append(rec.validators, share.NewValidator(share.Options{
 			Policy: p, MaxShares: r.config.MaxShares, MaxJobBytes: maxJobBytes,
@@ -309,17 +311,11 @@ func (r *recording) add(sessions []*share.Session, sub *share.Submission, h *rep
 		r.replay.batches[i].Add(sessions[i], sub)
 	}
 	r.unjudged = append(r.unjudged, h)
-	h.older = r.newest
-	if r.newest != nil {
-		r.newest.newer = h
-	} else {
-		r.oldest = h
-	}
-	r.newest = h
+	r.replies.add(h)
 	r.waiting++
 	r.waitingBytes += h.size
 	for r.waiting > r.replay.config.MaxWaiting || r.waitingBytes > maxWaitingBytes {
-		oldest := r.oldest
+		oldest := r.replies.oldest
 		oldest.session.unanswered.take(oldest.number)
 		r.settle(oldest)
 	}
@@ -330,17 +326,7 @@ func (r *recording) add(sessions []*share.Session, sub *share.Submission, h *rep
 
 // settle says that nothing more will be heard of a share.
 func (r *recording) settle(h *replayed) {
-	if h.newer != nil {
-		h.newer.older = h.older
-	} else {
-		r.newest = h.older
-	}
-	if h.older != nil {
-		h.older.newer = h.newer
-	} else {
-		r.oldest = h.newer
-	}
-	h.newer, h.older = nil, nil
+	r.replies.remove(h)
 	r.waiting--
 	r.waitingBytes -= h.size
 	r.settled = append(r.settled, h)
@@ -358,11 +344,12 @@ func (h *replayed) recycle() {
 
 // newShare returns room for a share.
 func (r *recording) newShare() *replayed {
-	h := r.free
-	if h == nil {
+	last := len(r.free) - 1
+	if last < 0 {
 		return new(replayed)
 	}
-	r.free, h.older = h.older, nil
+	h := r.free[last]
+	r.free = r.free[:last]
 	return h
 }
 
@@ -387,7 +374,7 @@ func (r *recording) flush() {
 	for _, h := range r.settled {
 		r.tell(h)
 		h.recycle()
-		h.older, r.free = r.free, h
+		r.free = append(r.free, h)
 	}
 	r.settled = r.settled[:0]
 	for _, s := range r.ended {
@@ -460,10 +447,10 @@ func (r *Replay) end(s *stretch) {
 
 // end reports what is left, in the order of the submissions.
 func (r *recording) end() {
-	for r.oldest != nil {
-		r.settle(r.oldest)
+	for r.replies.oldest != nil {
+		r.settle(r.replies.oldest)
 	}
-	for s := r.list.oldest; s != nil; s = s.newer {
+	for s := r.list.oldest; s != nil; s = s.age.newer {
 		// The pool speaks every minute or so, if only for a new job: who was silent for longer was not there.
 		if r.last.Sub(s.now) < idleSession && s.interruptions == r.interruptions {
 			s.stretch.advance(r.last)

@@ -24,7 +24,7 @@ type replaySession struct {
 	interruptions int64
 	outstanding   int // requests, as far as the recording knows
 
-	newer, older *replaySession // by their latest lines
+	age aged[replaySession] // by its latest line
 }
 
 // replayed is a share on its way to its report.
@@ -36,7 +36,7 @@ type replayed struct {
 	from    *stretchWorker
 	worker  *workerTally
 
-	newer, older *replayed // of those that wait for a reply
+	age aged[replayed] // among those that wait for a reply
 }
 
 // textSize is how many bytes the fields have.
@@ -227,33 +227,6 @@ func (s *replaySession) Assumed(why string) {
 	}
 }
 
-// sessionList holds sessions by their latest lines.
-type sessionList struct{ newest, oldest *replaySession }
-
-func (l *sessionList) push(s *replaySession) {
-	s.older, s.newer = l.newest, nil
-	if l.newest != nil {
-		l.newest.newer = s
-	} else {
-		l.oldest = s
-	}
-	l.newest = s
-}
-
-func (l *sessionList) remove(s *replaySession) {
-	if s.newer != nil {
-		s.newer.older = s.older
-	} else {
-		l.newest = s.older
-	}
-	if s.older != nil {
-		s.older.newer = s.newer
-	} else {
-		l.oldest = s.newer
-	}
-	s.newer, s.older = nil, nil
-}
-
 // idleSession is how long a session must have been silent to give way to another when there are too many: its jobs can't be credited
 // any more.
 const idleSession = share.Forgotten
@@ -266,7 +239,7 @@ func (r *recording) session(l *stratum.Line) (*replaySession, error) {
 	s := r.sessions[string(l.Session)]
 	if s != nil {
 		r.list.remove(s)
-		r.list.push(s)
+		r.list.add(s)
 		return s, nil
 	}
 	if limit := r.replay.config.MaxSessions; len(r.sessions) >= limit {
@@ -286,7 +259,7 @@ func (r *recording) session(l *stratum.Line) (*replaySession, error) {
 	s.onlooker = r.onlooker.Beside(append([]*share.Session(nil), r.buf...)...)
 	r.buf = r.buf[:0]
 	r.sessions[s.name] = s
-	r.list.push(s)
+	r.list.add(s)
 	r.replay.sessionCount++
 	return s, nil
 }
