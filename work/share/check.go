@@ -11,7 +11,7 @@ import (
 // Check judges one submission by what the session was told until now. An accepted share is remembered: the same again is a
 // duplicate. It does not allocate under strict. Nothing of sub is kept.
 //
-// An error means that the share could not be judged: ErrFull, and, in sessions of which something was missed, ErrNoJob,
+// An error means that the share could not be judged: ErrFull, and, in sessions of which something was missed, ErrNoJob, ErrNoTip,
 // ErrNoExtranonce and ErrNoDifficulty. The verdict then has no word, but may still say that the header is a block.
 func (s *Session) Check(sub *Submission) (v Verdict, err error) {
 	one := singles.Get().(*single)

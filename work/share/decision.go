@@ -112,8 +112,11 @@ func (p *pending) try(v *Verdict, c Check) (reason, error) {
 			return reasonWorker, nil
 		}
 	case CheckJob:
-		if p.job == nil || p.forgotten {
+		switch {
+		case p.job == nil || p.forgotten:
 			return p.noJob()
+		case p.perhapsStale && p.validator.policy.JobsOfTip:
+			return reasonNone, ErrNoTip
 		}
 	case CheckExtranonce2:
 		if p.faults&FaultExtranonce2 != 0 {
@@ -141,8 +144,11 @@ func (p *pending) try(v *Verdict, c Check) (reason, error) {
 			return reasonNonceText, nil
 		}
 	case CheckStale:
-		if p.stale {
+		switch {
+		case p.stale:
 			return reasonStale, nil
+		case p.perhapsStale:
+			return reasonNone, ErrNoTip
 		}
 	case CheckAge:
 		if limit := p.validator.policy.ShareAge; limit > 0 && p.age > limit {

@@ -4,9 +4,10 @@ import "errors"
 
 // Errors of submissions that cannot be judged, because something about the session is not known. They are not verdicts.
 var (
-	ErrNoJob        = errors.New("the job was not seen: what came before is not known here")
-	ErrNoExtranonce = errors.New("extranonce1 was not seen before the job: the coinbase can't be rebuilt")
-	ErrNoDifficulty = errors.New("no difficulty was seen before the job: nobody knows what the share had to reach")
+	ErrNoJob        = errors.New("the job was not seen, or could not be read")
+	ErrNoExtranonce = errors.New("no extranonce1 was seen before the job, or it could not be read: the coinbase can't be rebuilt")
+	ErrNoDifficulty = errors.New("no difficulty was seen before the job, or it could not be read: nobody knows what the share had to reach")
+	ErrNoTip        = errors.New("a later job could not be read: nobody knows whether this one was stale")
 )
 
 // ErrJobsFull says that the sessions of a validator hold as many jobs, and previous blocks, as they may.

@@ -49,6 +49,7 @@ type extras struct {
 	forgotten     bool
 	hasExtranonce bool
 	stale         bool
+	perhapsStale  bool // if a job that was missed is of another block
 	version       reason
 	versionGot    int64
 	versionWant   int64
@@ -145,6 +146,7 @@ func (s *Session) fill(p *pending, is *issued, sub *Submission, f *fields, arena
 	p.job = is.job
 	if !p.forgotten {
 		p.tip, p.stale = is.tip.tip, is.tip != s.newest
+		p.perhapsStale = s.missedLast && !p.stale
 	}
 	p.hasExtranonce = is.hasExtranonce
 	p.extranonce1 = is.extranonce1

@@ -69,9 +69,9 @@ func (v *Verdict) Detail() string {
 	case reasonShape:
 		return v.shape
 	case reasonUnsubscribed:
-		return "submitted before mining.subscribe"
+		return "submitted before mining.subscribe was answered"
 	case reasonUnauthorized:
-		return "submitted before mining.authorize"
+		return "submitted before mining.authorize, or after it was refused"
 	case reasonNoWorker:
 		return "no worker name"
 	case reasonWorker:

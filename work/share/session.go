@@ -37,6 +37,7 @@ type Session struct {
 	mask            mask
 	assumed         bool // it began before we came: what was not seen is assumed
 	missed          bool // jobs may have been sent that were not seen
+	missedLast      bool // the last one may be among them
 
 	offer, previous *offer // the difficulty in force, and the one before it; nil if not known
 	changes         uint64 // of the difficulty
@@ -182,6 +183,7 @@ func (s *Session) AddJob(j *Job, clean bool, now time.Time) error {
 	if !j.work.HasCoinbase() {
 		is.extranonce1, is.hasExtranonce, is.extranonce2Size = nil, true, 0
 	}
+	s.missedLast = false
 	s.drop(j.work.ID)
 	s.jobs[j.work.ID], s.last = is, is
 	s.newest.add(is)
@@ -214,11 +216,11 @@ func (s *Session) Assume() {
 }
 
 // MissedJobs says that jobs may have been sent that AddJob was not told of: from now on, submissions for jobs never seen are not
-// judged, where they would be unknown-job.
+// judged, where they would be unknown-job; nor, until the next job, those that are stale if the one missed was on another block.
 func (s *Session) MissedJobs() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.missed = true
+	s.missed, s.missedLast = true, true
 }
 
 // MissedJob says that a job with that ID was sent of which nothing else could be read: submissions that name it are not judged,
@@ -226,7 +228,7 @@ func (s *Session) MissedJobs() {
 func (s *Session) MissedJob(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.missed, s.last = true, nil
+	s.missed, s.missedLast, s.last = true, true, nil
 	s.drop(id)
 }
 

@@ -135,3 +135,24 @@ func TestJobOfBits(t *testing.T) {
 		require.Equal(t, target.IsZero(), s.submit(genesisText("a")).Block)
 	}
 }
+
+// Until the next job, nobody knows whether one that was missed made the others stale.
+func TestMissedJobMayHaveMadeStale(t *testing.T) {
+	for _, p := range Presets() {
+		s := newTestSession(t, withoutZeros(p))
+		s.send(testJob("a", 1), true)
+		s.send(testJob("b", 1), false)
+		s.MissedJob("c")
+		text := testText("b")
+		sub := text.Submission(nil)
+		v, err := s.Check(&sub)
+		if p.Name == "miningcore" { // which knows nothing stale
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, ErrNoTip, p.Name)
+		require.True(t, v.Built)
+		s.send(testJob("d", 1), false)
+		require.Equal(t, Accepted, s.submit(testText("b", func(t *Text) { t.Nonce = word(8) })).Word, p.Name)
+	}
+}
