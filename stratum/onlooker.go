@@ -50,6 +50,9 @@ type Handler interface {
 // ErrClosed says that a message came after the connection was closed.
 var ErrClosed = errors.New("the connection was closed before")
 
+// ErrReopened says that a connection was opened whose end was not seen. It is closed now; the new one takes another Onlooker.
+var ErrReopened = errors.New("the connection was opened again, and its end was not seen")
+
 // Onlooker follows one connection by the messages on it and keeps sessions in step with it: what the pool granted, which jobs
 // and difficulties it sent. It is for one goroutine.
 //
@@ -169,7 +172,8 @@ func (o *Onlooker) event(line []byte, now time.Time, h Handler) error {
 			return ErrClosed
 		}
 		if o.opened {
-			o.Gap("the connection was opened again, and its end was not seen", h)
+			o.Close(now, h)
+			return ErrReopened
 		}
 		o.opened = true
 	case "gap":
@@ -304,6 +308,11 @@ func (o *Onlooker) replied(h Handler) error {
 	case MethodSubmit:
 		h.Replied(r.number, m.Reply())
 	case MethodAuthorize:
+		if !m.Refused() && r.worker == "" { // the request could not be read
+			for _, s := range o.sessions {
+				s.Authorize("")
+			}
+		}
 		if m.Refused() && !o.requests.waits(MethodAuthorize, r.worker) { // a later request for it counts too
 			for _, s := range o.sessions {
 				s.Withdraw(r.worker)

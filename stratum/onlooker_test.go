@@ -216,25 +216,21 @@ func TestOnlookerGap(t *testing.T) {
 	require.Equal(t, share.ErrNoJob.Error(), s.judged())
 	s.pool(notify)
 	s.miner(submit)
-	require.Contains(t, s.judged(), "not seen")
+	require.Equal(t, share.ErrNoExtranonce.Error(), s.judged())
 	s.pool(call(MethodSetExtranonce, `"57a6f098"`, `4`), difficulty512, strings.Replace(notify, `"1"`, `"2"`, 1))
 	s.miner(strings.Replace(submit, `"1"`, `"2"`, 1))
 	require.Equal(t, "duplicate", s.judged(), "duplicates are remembered across a gap")
 }
 
-// TestOnlookerOpenedAgain shows that the answers of a connection are not taken for those of an earlier one with its name, whose end
-// was not recorded.
+// TestOnlookerOpenedAgain shows that a connection ends where another of its name is opened: neither answers nor jobs are taken for
+// those of the other.
 func TestOnlookerOpenedAgain(t *testing.T) {
 	s := newStory(t)
 	s.begin()
 	s.miner(submit)
-	s.begin()
+	require.ErrorIs(t, s.onlooker.Observe(FromTouchstone, []byte(`{"event":"open"}`), s.now, s), ErrReopened)
 	require.Equal(t, []uint64{1}, s.forgotten)
-	require.Len(t, s.assumed, 1)
-	s.miner(submit)
-	require.Equal(t, "duplicate", s.judged())
-	s.pool(`{"id":4,"result":false,"error":"dup"}`)
-	require.Equal(t, []string{"2 rejected: dup"}, s.replies)
+	require.ErrorIs(t, s.onlooker.Observe(FromMiner, []byte(submit), s.now, s), ErrClosed)
 }
 
 // TestOnlookerUnreadable shows that what the pool sent and can't be read is told, stops nothing, and makes nothing look wrong that
@@ -250,11 +246,11 @@ func TestOnlookerUnreadable(t *testing.T) {
 		{"a job of an id in use", call(MethodNotify, with(notifyJSON, 6, `"00000000"`)...), "nbits",
 			share.ErrNoJob.Error(), share.ErrNoJob.Error(), "accepted"},
 		{"a job of another id", call(MethodNotify, with(with(notifyJSON, 0, `"77"`), 4, `null`)...), "merkle branch",
-			"accepted", share.ErrNoJob.Error(), "duplicate"},
+			share.ErrNoTip.Error(), share.ErrNoJob.Error(), "accepted"},
 		{"a job without id", call(MethodNotify, with(notifyJSON, 0, `null`)...), "job id",
-			"accepted", share.ErrNoJob.Error(), "duplicate"},
+			share.ErrNoTip.Error(), share.ErrNoJob.Error(), "accepted"},
 		{"a job without params", `{"id":null,"method":"mining.notify","params":null}`, "want an array",
-			"accepted", share.ErrNoJob.Error(), "duplicate"},
+			share.ErrNoTip.Error(), share.ErrNoJob.Error(), "accepted"},
 		{"a difficulty", call(MethodSetDifficulty, `0`), "more than 0",
 			"accepted", share.ErrNoJob.Error(), share.ErrNoDifficulty.Error()},
 		{"an extranonce", call(MethodSetExtranonce, `"xx"`, `4`), "extranonce1",
@@ -262,9 +258,9 @@ func TestOnlookerUnreadable(t *testing.T) {
 		{"a mask", call(MethodSetVersionMask, `null`), "hex digits",
 			"accepted", share.ErrNoJob.Error(), ""},
 		{"no JSON", "\x00\xff", "invalid character",
-			"accepted", share.ErrNoJob.Error(), "duplicate"},
+			share.ErrNoTip.Error(), share.ErrNoJob.Error(), "accepted"},
 		{"a name twice", `{"id":null,"method":"mining.notify","method":"x"}`, "twice",
-			"accepted", share.ErrNoJob.Error(), "duplicate"},
+			share.ErrNoTip.Error(), share.ErrNoJob.Error(), "accepted"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStory(t)

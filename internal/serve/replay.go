@@ -254,7 +254,12 @@ func (r *recording) line(l *stratum.Line) {
 	}
 	s, err := r.session(l)
 	if err == nil {
-		err = s.observe(l)
+		if err = s.observe(l); errors.Is(err, stratum.ErrReopened) {
+			r.drop(s, s.now)
+			if s, err = r.session(l); err == nil {
+				err = s.observe(l)
+			}
+		}
 		if l.From == stratum.FromTouchstone && err == nil {
 			s.event(l)
 		}

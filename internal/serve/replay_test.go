@@ -389,6 +389,21 @@ func TestReplaySessions(t *testing.T) {
 	require.EqualValues(t, 3, out.Summary.Unjudged)
 }
 
+// A session that is opened again is another: the jobs of the first are none of it, its duplicates are.
+func TestReplayOpenedAgain(t *testing.T) {
+	c := newConversation().event("open").begin("w").job("1", 1).submit("w", "1", 1, "")
+	c.event("open").begin("w").submit("w", "1", 2, "true").job("1", 1).submit("w", "1", 1, "true")
+	out := replay(t, ReplayConfig{}, c.String())
+	words := out.words()
+	for i, w := range words {
+		_, words[i], _ = strings.Cut(w, " ")
+	}
+	require.Equal(t, []string{"accepted", "unknown-job", "duplicate"}, words)
+	require.EqualValues(t, 2, out.Summary.Sessions)
+	require.Zero(t, out.Summary.Assumed)
+	require.Empty(t, out.Bad)
+}
+
 // Of too many sessions, one that is idle gives way; if none is, a new one is an error for each of its lines.
 func TestReplayTooManySessions(t *testing.T) {
 	c := newConversation()
