@@ -85,7 +85,8 @@ stale, low-difficulty, duplicate; accepted, and block. Shares with the last two
 are credited.
 
 Exit code: 0 all shares are credited, 1 one was refused (by the policy whose
-verdicts count), 2 one could not be judged, or a line not be read.
+verdicts count), 2 one could not be judged, a line not be read, or it was
+interrupted.
 
 Example:
   touchstone verify shares --policies strict,ckpool recording.jsonl

@@ -196,7 +196,7 @@ func (c *shareCheck) printFacts(s *serve.ReplaySummary) {
 		if n := s.Blocks - s.Verdicts[share.Block.String()]; n > 0 {
 			refused = fmt.Sprintf("; %d of them not credited as shares", n)
 		}
-		fact("blocks", "%s the network's target%s", plural(s.Blocks, "header meets", "headers meet"), refused)
+		fact("blocks", "%s the network's target%s", plural(s.Blocks, "submission meets", "submissions meet"), refused)
 	}
 	if s.Credited == 0 {
 		return

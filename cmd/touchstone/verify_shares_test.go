@@ -105,7 +105,7 @@ func TestVerifySharesBounded(t *testing.T) {
 	require.Equal(t, exitCannotJudge, code)
 	require.Equal(t, 20, strings.Count(stdout, "\n  worker")-1, "and the head")
 	require.Contains(t, stdout, "\nand 10 more; --json lists all\n")
-	require.Contains(t, stdout, "\n    30 the job was not seen: ")
+	require.Contains(t, stdout, "\n    30 the job was not seen, or could not be read")
 	require.Equal(t, 20, strings.Count(stderr, "invalid character 'b'"))
 	require.Contains(t, stderr, "touchstone: error: standard input: and 10 more lines that could not be read\n")
 	require.Contains(t, stderr, "touchstone: warning: standard input: and 29 more sessions of which something is assumed\n")
