@@ -53,12 +53,15 @@ func (p *program) report(err error) {
 	}
 }
 
+// noBreak is a space at which no line is broken.
+const noBreak = '\u00a0'
+
 // oneLine makes one line of text, without a full stop and without control
 // characters and those that turn the direction of text, which a hostile file or node may have put there.
 func oneLine(text string) string {
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
+		if !unicode.IsPrint(r) && r != noBreak {
 			return '?'
 		}
 		return r

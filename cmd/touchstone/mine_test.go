@@ -237,4 +237,5 @@ func TestFormat(t *testing.T) {
 		require.Equal(t, want, formatDuration(v))
 	}
 	require.Equal(t, "a; b?c", oneLine("a\r\nb\x1bc.\n"))
+	require.Equal(t, "?evil? \u00a0 \u00e9", oneLine("\u202eevil\u200b \u00a0 \u00e9"), "text that turns others around or is not seen")
 }

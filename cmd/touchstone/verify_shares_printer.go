@@ -61,7 +61,7 @@ func (c *shareCheck) printOpinions(r *serve.ShareReport) {
 			member += fmt.Sprintf(" %q", o.Said)
 		}
 		if o.BlockLost {
-			member += " [block\u00a0lost]"
+			member += " [block" + string(noBreak) + "lost]"
 		}
 		groups[at].members = append(groups[at].members, member)
 	}
@@ -275,7 +275,7 @@ const textColumns = 96
 func wrap(text string, columns int) (lines []string) {
 	line := ""
 	for word := range strings.SplitSeq(text, " ") {
-		word = strings.ReplaceAll(word, "\u00a0", " ")
+		word = strings.ReplaceAll(word, string(noBreak), " ")
 		switch {
 		case line == "":
 			line = word
