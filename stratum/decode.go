@@ -269,6 +269,24 @@ func (m *Message) setMethod(v Value) error {
 		m.Method = MethodSetExtranonce
 	case MethodSetVersionMask:
 		m.Method = MethodSetVersionMask
+	case MethodExtranonceSubscribe:
+		m.Method = MethodExtranonceSubscribe
+	case MethodSuggestDifficulty:
+		m.Method = MethodSuggestDifficulty
+	case MethodSuggestTarget:
+		m.Method = MethodSuggestTarget
+	case MethodPing:
+		m.Method = MethodPing
+	case MethodPong:
+		m.Method = MethodPong
+	case MethodGetTransactions:
+		m.Method = MethodGetTransactions
+	case MethodShowMessage:
+		m.Method = MethodShowMessage
+	case MethodReconnect:
+		m.Method = MethodReconnect
+	case MethodGetVersion:
+		m.Method = MethodGetVersion
 	default:
 		m.Method = string(text)
 	}

@@ -30,6 +30,16 @@ const (
 	MethodSetDifficulty  = "mining.set_difficulty"
 	MethodSetExtranonce  = "mining.set_extranonce"
 	MethodSetVersionMask = "mining.set_version_mask"
+
+	MethodExtranonceSubscribe = "mining.extranonce.subscribe"
+	MethodSuggestDifficulty   = "mining.suggest_difficulty"
+	MethodSuggestTarget       = "mining.suggest_target"
+	MethodPing                = "mining.ping"
+	MethodPong                = "mining.pong"
+	MethodGetTransactions     = "mining.get_transactions"
+	MethodShowMessage         = "client.show_message"
+	MethodReconnect           = "client.reconnect"
+	MethodGetVersion          = "client.get_version"
 )
 
 // Message is one message, decoded as far as all messages are alike. The zero Message is ready for [Decode], which reuses its

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -58,7 +56,7 @@ func (m *minePrinter) print(e serve.Event) {
 		m.status = now
 	}
 	if m.json {
-		m.printJSON(now, e)
+		m.program.printEventJSON(now, e)
 		// Nobody may read the events; that a machine computes wrong is said
 		// aloud as well.
 		if _, ok := e.(serve.KernelRefused); !ok {
@@ -72,23 +70,6 @@ func (m *minePrinter) print(e serve.Event) {
 	} else if text != "" {
 		con.Log("touchstone: %s", oneLine(text))
 	}
-}
-
-// printJSON prints an event as a line. Write errors are kept by the console
-// and end up in the exit code.
-func (m *minePrinter) printJSON(now time.Time, e serve.Event) {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `{"event":%q,"time":%q,`, e.Kind(), now.UTC().Format("2006-01-02T15:04:05.000000Z"))
-	var fields bytes.Buffer
-	encoder := json.NewEncoder(&fields)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(e); err != nil {
-		m.program.report(fmt.Errorf("event %s: %w", e.Kind(), err))
-		return
-	}
-	b.Write(fields.Bytes()[1:]) // after the brace, to the line feed
-	m.program.con.Write(b.Bytes())
-	m.program.con.Flush()
 }
 
 // eventText is an event in words, and whether it is a result. Events that say

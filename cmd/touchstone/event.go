@@ -1,0 +1,27 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/touchstone-btc/touchstone/internal/serve"
+)
+
+// printEventJSON prints an event as a line of JSON. Write errors are kept by the console
+// and end up in the exit code.
+func (p *program) printEventJSON(now time.Time, e serve.Event) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `{"event":%q,"time":%q,`, e.Kind(), now.UTC().Format("2006-01-02T15:04:05.000000Z"))
+	var fields bytes.Buffer
+	encoder := json.NewEncoder(&fields)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(e); err != nil {
+		p.report(fmt.Errorf("event %s: %w", e.Kind(), err))
+		return
+	}
+	b.Write(fields.Bytes()[1:]) // after the brace, to the line feed
+	p.con.Write(b.Bytes())
+	p.con.Flush()
+}
