@@ -97,7 +97,7 @@ const (
 	helloSubscribe = `{"id":2,"method":"mining.subscribe","params":["touchstone/1"]}`
 	askExtranonce  = `{"id":3,"method":"mining.extranonce.subscribe","params":[]}`
 	askAuthorize   = `{"id":4,"method":"mining.authorize","params":["w","x"]}`
-	helloAnswer     = `{"id":2,"result":[[["mining.set_difficulty","d1"],["mining.notify","s1"]],"f000000a",4],"error":null}`
+	helloAnswer    = `{"id":2,"result":[[["mining.set_difficulty","d1"],["mining.notify","s1"]],"f000000a",4],"error":null}`
 )
 
 var usual = ClientConfig{Worker: "w", Password: "x", UserAgent: "touchstone/1", VersionMask: work.MaskBIP320}
