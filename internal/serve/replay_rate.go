@@ -107,25 +107,40 @@ func (s *stretch) next() *stretch {
 
 // rateSum adds up stretches. Those of one worker that follow each other are one long one: exposures add up. Those beside each
 // other are of several machines, whose rates add up.
-//
-// In a stretch of t seconds and exposure e, n shares stand for n·t/e hashes. The sum of all, by the time that any of them
-// covers, is the rate; it is a sum of Poisson variables with weights t/e, and equal weights make the interval exact.
 type rateSum struct {
-	exposure          audit.Exposure
-	sum, squares      float64 // of n·t/e, and of n·(t/e)²
-	smallest, largest float64 // t/e
-	beside            bool    // there are several machines
-	covered           cover
+	rateParts
+	beside  bool // there are several machines
+	covered cover
 }
 
 func (r *rateSum) add(s *stretch, credited uint64) {
 	e := s.exposure
 	e.Advance(s.end)
-	e.Count(credited)
-	r.exposure.Merge(&e)
-	t, exposure := s.end.Sub(s.start).Seconds(), e.Seconds()
+	if r.rateParts.add(&e, e.Seconds(), s.end.Sub(s.start).Seconds(), credited) && r.covered.add(s.start, s.end) {
+		r.beside = true
+	}
+}
+
+// rate returns what was proven, nil if nothing was watched.
+func (r *rateSum) rate() *HashRate { return r.rateParts.rate(r.covered.seconds(), r.beside) }
+
+// rateParts adds up what parts of the time prove.
+//
+// In a stretch of t seconds and exposure e, n shares stand for n·t/e hashes. The sum of all, by the time that any of them
+// covers, is the rate; it is a sum of Poisson variables with weights t/e, and equal weights make the interval exact.
+type rateParts struct {
+	exposure          audit.Exposure
+	sum, squares      float64 // of n·t/e, and of n·(t/e)²
+	smallest, largest float64 // t/e
+}
+
+// add adds a part of t seconds with the exposure e, which is that many seconds per hash, and with credited shares besides those that
+// e counted. It reports whether there was time to find any.
+func (r *rateParts) add(e *audit.Exposure, exposure, t float64, credited uint64) bool {
+	r.exposure.Merge(e)
+	r.exposure.Count(credited)
 	if t == 0 || exposure == 0 {
-		return
+		return false
 	}
 	weight, n := t/exposure, float64(credited)
 	r.sum += n * weight
@@ -134,23 +149,20 @@ func (r *rateSum) add(s *stretch, credited uint64) {
 		r.smallest = weight
 	}
 	r.largest = max(r.largest, weight)
-	if r.covered.add(s.start, s.end) {
-		r.beside = true
-	}
+	return true
 }
 
 // alpha is how often intervals miss.
 const alpha = 0.05
 
-// rate returns what was proven, nil if nothing was watched.
-func (r *rateSum) rate() *HashRate {
-	t := r.covered.seconds()
+// rate returns what was proven in t seconds, nil if nothing was: beside says whether there are several machines.
+func (r *rateParts) rate(t float64, beside bool) *HashRate {
 	if t == 0 {
 		return nil
 	}
 	out := &HashRate{Seconds: t}
 	var err error
-	if !r.beside {
+	if !beside {
 		rate := r.exposure.Rate()
 		out.Rate, out.Approximate = rate.Estimate(), rate.Varied
 		out.Low, out.High, err = rate.Interval(alpha)
