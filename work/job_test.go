@@ -135,6 +135,33 @@ func TestJobToBlock(t *testing.T) {
 	require.Equal(t, want[:], raw[:80])
 }
 
+// A job with another coinbase is the one that NewJob would have made.
+func TestWithCoinbase(t *testing.T) {
+	for _, text := range []string{templateRegtest505, string(edit(t, templateRegtest505, map[string]any{"default_witness_commitment": nil}))} {
+		template := parse(t, []byte(text))
+		first, err := work.NewJob("a", template, work.CoinbaseOptions{Payouts: []work.Payout{payTo(t, regtestAddress, work.Regtest, work.Remainder)}})
+		require.NoError(t, err)
+		o := work.CoinbaseOptions{
+			Payouts: []work.Payout{payTo(t, regtestTaproot, work.Regtest, work.Remainder)}, Tag: []byte("/touchstone/"),
+			Extranonce1Size: 2, Extranonce2Size: 6, VersionMask: work.MaskBIP320,
+		}
+		want, err := work.NewJob("b", template, o)
+		require.NoError(t, err)
+		got, err := first.WithCoinbase("b", template, o)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		again, err := work.NewJob("a", template, work.CoinbaseOptions{Payouts: []work.Payout{payTo(t, regtestAddress, work.Regtest, work.Remainder)}})
+		require.NoError(t, err)
+		require.Equal(t, again, first, "the first is left as it was")
+
+		o.Tag = make([]byte, 100)
+		_, err = first.WithCoinbase("c", template, o)
+		require.ErrorContains(t, err, `job "c"`)
+		_, err = work.HeaderJob(&work.Header{}).WithCoinbase("d", template, o)
+		require.ErrorIs(t, err, work.ErrNoBlock)
+	}
+}
+
 func TestBuilderAllocatesNothing(t *testing.T) {
 	j, err := work.NewJob("a", parse(t, syntheticTemplate(100)), work.CoinbaseOptions{Payouts: []work.Payout{{Script: []byte{0x51}, Value: work.Remainder}}})
 	require.NoError(t, err)

@@ -19,13 +19,14 @@ import (
 type Backend struct {
 	Source  node.Source
 	Journal *node.Journal
-	Chain   string   // the chain's name
-	Nodes   []string // empty for the embedded chain
-	Folder  string   // of this chain's data
-	Address string   // who is paid
-	Script  []byte   // the address as an output script
+	Chain   string        // the chain's name
+	Nodes   []string      // empty for the embedded chain
+	Folder  string        // of this chain's data
+	Address string        // who is paid; "" if it was not said
+	Script  []byte        // the address as an output script
+	Network *work.Network // by whose rules addresses are read
 
-	running atomic.Bool // a Solo has begun
+	running atomic.Bool // a role has begun
 	close   []func() error
 }
 
@@ -57,6 +58,10 @@ func OpenDevnet(ctx context.Context, dataDir string, onEvent func(Event)) (*Back
 	}
 	b.close = append(b.close, chain.Close)
 	b.Source, b.Address, b.Script = chain, chain.PayoutAddress(), chain.PayoutScript()
+	// Segwit holds from the first block.
+	if b.Network, err = work.NewNetwork(devnet.Name, devnet.Params(), 0); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
 	if b.Chain, err = chain.Chain(ctx); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
@@ -71,7 +76,8 @@ func OpenDevnet(ctx context.Context, dataDir string, onEvent func(Event)) (*Back
 type NodesConfig struct {
 	// Nodes in order of preference, at least one.
 	Nodes []node.Config
-	// Address is who is paid. It must be one of the nodes' network.
+	// Address is who is paid. It must be one of the nodes' network. "" leaves
+	// it open; then the Backend has no Script.
 	Address string
 	// DataDir is where the folder of found blocks is, in nodes/CHAIN.
 	DataDir string
@@ -84,8 +90,10 @@ type NodesConfig struct {
 // reads it; unless a block found by an earlier run waits to be sent: then it
 // is tried again until ctx ends.
 func OpenNodes(ctx context.Context, c NodesConfig) (_ *Backend, err error) {
-	if err := checkAddress(c.Address); err != nil {
-		return nil, err
+	if c.Address != "" {
+		if err := checkAddress(c.Address); err != nil {
+			return nil, err
+		}
 	}
 	b := &Backend{Address: c.Address}
 	defer func() {
@@ -115,8 +123,7 @@ func OpenNodes(ctx context.Context, c NodesConfig) (_ *Backend, err error) {
 			if n := settled.Load(); n != nil && !node.SameChain(n.Name, chain) {
 				return fmt.Errorf("the node is on another chain: %s, not %s", chain, n.Name)
 			}
-			_, err := addressScript(c.Address, chain)
-			return err
+			return checkChain(c.Address, chain)
 		},
 		OnEvent: func(e node.NodeEvent) {
 			switch {
@@ -142,8 +149,11 @@ func OpenNodes(ctx context.Context, c NodesConfig) (_ *Backend, err error) {
 		return nil, err
 	}
 	settled.Store(network)
-	if b.Script, err = work.AddressScript(c.Address, network); err != nil {
-		return nil, err
+	b.Network = network
+	if c.Address != "" {
+		if b.Script, err = work.AddressScript(c.Address, network); err != nil {
+			return nil, err
+		}
 	}
 	b.Folder = nodeFolder(c.DataDir, network)
 	lock, err := node.LockFolder(b.Folder)
@@ -199,7 +209,7 @@ func firstChain(ctx context.Context, source node.Source, c NodesConfig) (string,
 // waits to be sent.
 func blocksWait(c NodesConfig) bool {
 	for _, n := range work.Networks() {
-		if _, err := work.AddressScript(c.Address, n); err != nil {
+		if _, err := work.AddressScript(c.Address, n); err != nil && c.Address != "" {
 			continue
 		}
 		if waiting(nodeFolder(c.DataDir, n), c.OnEvent) {
@@ -239,13 +249,14 @@ func checkAddress(address string) error {
 	return first
 }
 
-// addressScript is the output script of an address on a node's chain.
-func addressScript(address, chain string) ([]byte, error) {
+// checkChain reports an address, unless it is "", that is none on a node's
+// chain, or a chain that we don't know.
+func checkChain(address, chain string) error {
 	n, err := work.NetworkByChain(chain)
-	if err != nil {
-		return nil, err
+	if err == nil && address != "" {
+		_, err = work.AddressScript(address, n)
 	}
-	return work.AddressScript(address, n)
+	return err
 }
 
 // openJournal opens the journal in a chain's folder and tells what in it was no

@@ -19,7 +19,7 @@ type Snapshot struct {
 	// Listen are the addresses where devices connect.
 	Listen []string `json:"listen,omitempty"`
 	// Pools are those of a proxy, in the order of preference.
-	Pools []PoolStatus `json:"pools,omitempty"`
+	Pools []PoolState `json:"pools,omitempty"`
 	// Recording is null if nothing is recorded.
 	Recording *RecordingStatus `json:"recording"`
 	Total     TotalStatus      `json:"total"`
@@ -28,8 +28,8 @@ type Snapshot struct {
 	Devices []DeviceStatus `json:"devices"`
 }
 
-// PoolStatus is what a proxy knows of a pool.
-type PoolStatus struct {
+// PoolState is what a proxy knows of a pool.
+type PoolState struct {
 	URL     string `json:"url"` // without password
 	Working bool   `json:"working"`
 	Devices int    `json:"devices"`         // joined to it now

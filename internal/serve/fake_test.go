@@ -157,7 +157,7 @@ func backend(t *testing.T, source node.Source, dir string) *Backend {
 	require.NoError(t, err)
 	script, err := work.AddressScript(regtestAddress, work.Regtest)
 	require.NoError(t, err)
-	return &Backend{Source: source, Journal: j, Chain: "regtest", Folder: dir, Address: regtestAddress, Script: script}
+	return &Backend{Source: source, Journal: j, Chain: "regtest", Folder: dir, Address: regtestAddress, Script: script, Network: work.Regtest}
 }
 
 const regtestAddress = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"

@@ -44,6 +44,17 @@ func (l *Lines) Write(b []byte, before func()) {}
 // why is told to OnEvent of who listens, nil for an ordinary end.
 func (l *Lines) Close() {}
 
+// Conn returns the connection itself, for who carries bytes as they come instead of lines; it is used in place of Next and Write, not beside
+// them. Read begins with what the device sent first: after a PROXY header, inside TLS. No deadline is set: limits of time are the
+// user's from then on, and so are those of lines. Close of l closes it.
+func (l *Lines) Conn() Conn { return nil }
+
+// Conn is a connection of which one direction can be ended alone, as *net.TCPConn and *tls.Conn are.
+type Conn interface {
+	net.Conn
+	CloseWrite() error
+}
+
 // Addr returns the device's address: that of the PROXY header, if there was one.
 func (l *Lines) Addr() string { return "" }
 

@@ -146,7 +146,7 @@ func (s *Solo) submitted(e node.SubmitEvent) {
 			return
 		}
 		if s.job == nil || s.job.job.PrevBlock != e.Hash {
-			s.askRefresh()
+			s.follower.askRefresh()
 		}
 		return
 	}
@@ -170,7 +170,7 @@ func (s *Solo) submitted(e node.SubmitEvent) {
 	if err := s.setWork(); err != nil {
 		s.config.OnEvent(NoTemplate{err.Error(), 0})
 	}
-	s.askRefresh()
+	s.follower.askRefresh()
 }
 
 // stopOnce says that there are enough blocks. The caller holds mu.

@@ -30,7 +30,8 @@ type Opening struct {
 	Peer string `json:"peer"`           // the device's address
 	Pool string `json:"pool,omitempty"` // the pool's URL, without password; "" where touchstone is the pool
 	TLS  bool   `json:"tls"`            // on the device's side
-	// Link names the session that is the other side of this one, where the proxy rewrites what crosses it.
+	// Link names the session that is the other side of this one, where the proxy rewrites what crosses it. Only the pool's side has
+	// it, which is opened after the device's: the same shares cross both.
 	Link string `json:"link,omitempty"`
 }
 
@@ -42,6 +43,9 @@ func (r *Recorder) Open(session string, o Opening, now time.Time) *Track { retur
 
 // Saw records a line as it crossed the wire. It returns a ticket for Written.
 func (t *Track) Saw(from stratum.From, line []byte, now time.Time) Ticket { return 0 }
+
+// Gap records that something was not: what crossed the wire was longer than a message may be.
+func (t *Track) Gap(now time.Time) {}
 
 // Close ends the connection.
 func (t *Track) Close(now time.Time) {}

@@ -55,9 +55,8 @@ type Solo struct {
 	choice    func() kernelChoice // asked if no kernel is named
 	miner     *mine.Miner         // made by Run
 	submitter *node.Submitter
+	follower  *follower[*soloJob]
 
-	// refresh asks for a template at once; it has room for one request.
-	refresh chan struct{}
 	// enough is closed when as many blocks were accepted as were asked for.
 	enough chan struct{}
 	// keeping are the goroutines that hand a spare to the submitter.
@@ -92,13 +91,13 @@ func NewSolo(c SoloConfig) (*Solo, error) {
 		return nil, err
 	}
 	s := &Solo{
-		config:  c,
-		choice:  thisMachine,
-		refresh: make(chan struct{}, 1),
-		enough:  make(chan struct{}),
-		races:   map[chainhash.Hash]*race{},
-		blocks:  map[chainhash.Hash]*soloBlock{},
+		config: c,
+		choice: thisMachine,
+		enough: make(chan struct{}),
+		races:  map[chainhash.Hash]*race{},
+		blocks: map[chainhash.Hash]*soloBlock{},
 	}
+	s.follower = newFollower(c.Backend, s.newJob, s.search, s.emit)
 	// Two processes that pay the same address from the same templates try
 	// different headers because they begin elsewhere.
 	var begin [extranonce1Size]byte
@@ -134,7 +133,7 @@ func (s *Solo) Run(ctx context.Context) error {
 		s.races[b.parent] = &race{}
 	}
 
-	next, err := s.template(ctx, "")
+	next, err := s.follower.template(ctx, "")
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -181,7 +180,7 @@ func (s *Solo) Run(ctx context.Context) error {
 	}
 	run(s.submitter.Run)
 	run(s.miner.Run)
-	group.Go(func() { s.follow(ctx, next) })
+	group.Go(func() { s.follower.follow(ctx, next) })
 	if s.config.StatusEvery > 0 {
 		group.Go(func() { s.tell(ctx) })
 	}
@@ -214,7 +213,7 @@ func (s *Solo) Run(ctx context.Context) error {
 
 // newMiner makes the miner, which takes the kernel that does the first job
 // fastest unless one is named, and returns what there is to tell of the kernel.
-func (s *Solo) newMiner(ctx context.Context, first *offer) (told []Event, err error) {
+func (s *Solo) newMiner(ctx context.Context, first *offer[*soloJob]) (told []Event, err error) {
 	mask := s.config.VersionMask
 	if first != nil {
 		mask = first.job.job.VersionMask

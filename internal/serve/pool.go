@@ -1,0 +1,259 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+
+	"github.com/touchstone-btc/touchstone/stratum"
+	"github.com/touchstone-btc/touchstone/work"
+	"github.com/touchstone-btc/touchstone/work/node"
+	"github.com/touchstone-btc/touchstone/work/share"
+)
+
+// PoolConfig says how to run a pool. It is not touched after [NewPool].
+type PoolConfig struct {
+	// Backend gives templates and takes blocks. Required; the caller closes it,
+	// after Run.
+	Backend *Backend
+
+	// Listen says where to wait for devices. At least one.
+	Listen []ListenAt
+
+	// Solo pays for each block whoever found it: the worker's name, up to its
+	// first dot, is the address. Otherwise the Backend's address is paid.
+	Solo bool
+
+	// Tag is text for the coinbase's scriptSig. Default: none.
+	Tag string
+
+	// VersionMask are the version bits that miners may roll at most, less those
+	// that the first template uses; 0 lets them roll none.
+	VersionMask uint32
+
+	// Vardiff says how hard shares are.
+	Vardiff stratum.Vardiff
+
+	// Recorder records the connections; nil records nothing. The caller closes
+	// it, after Run.
+	Recorder *Recorder
+
+	// Devices is told of the devices. Default: one of the pool's own.
+	Devices *Devices
+
+	// StatusEvery is the time between two PoolStatus events; 0 means none.
+	StatusEvery time.Duration
+
+	// OnEvent is told what happens, one call at a time. It must not block, nor
+	// call the Pool. Default: nobody is told.
+	OnEvent func(Event)
+}
+
+// ListenAt is a place to wait for devices.
+type ListenAt struct {
+	// Address is HOST:PORT; port 0 is any that is free.
+	Address string
+	// Config says who may connect, and how much they may ask.
+	Config ListenConfig
+}
+
+// url is what a miner is told to connect to, where the listener's address is
+// address.
+func (l *ListenAt) url(address string) string {
+	if l.Config.TLS != nil {
+		return "stratum+ssl://" + address
+	}
+	return "stratum+tcp://" + address
+}
+
+// Pool is a Stratum V1 server on a Backend: it gives devices the jobs that
+// follow from its templates, judges what they find, and hands over the blocks
+// among it, each written to disk before the device is answered.
+type Pool struct {
+	config    PoolConfig
+	server    *stratum.Server
+	submitter *node.Submitter
+	follower  *follower[*poolWork]
+
+	jobs    jobNames
+	work    atomic.Pointer[poolWork] // what is offered now; nil before the first
+	payees  payees
+	conns   poolConns
+	started time.Time
+	// heard is when the last template came, in nanoseconds since started.
+	heard atomic.Int64
+
+	telling sync.Mutex // one event at a time
+	shares  shareCount
+
+	mu       sync.Mutex
+	issued   issuedJobs
+	blocks   map[chainhash.Hash]*poolBlock // undecided, by hash
+	accepted int
+	refused  int
+}
+
+// NewPool returns a Pool that does not run yet.
+func NewPool(c PoolConfig) (*Pool, error) {
+	if len(c.Listen) == 0 {
+		return nil, errors.New("pool without an address to listen on")
+	}
+	if c.OnEvent == nil {
+		c.OnEvent = func(Event) {}
+	}
+	if c.Devices == nil {
+		c.Devices = NewDevices()
+	}
+	p := &Pool{
+		config: c,
+		jobs:   newJobNames(time.Now()),
+		blocks: map[chainhash.Hash]*poolBlock{},
+	}
+	p.follower = newFollower(c.Backend, p.newWork, p.publish, p.emit)
+	p.payees.init(c.Solo, c.Backend.Script)
+	p.conns.init()
+	var err error
+	p.submitter, err = node.NewSubmitter(node.SubmitterConfig{
+		Journal: c.Backend.Journal,
+		Source:  c.Backend.Source,
+		OnEvent: p.submitted,
+	})
+	return p, err
+}
+
+// newServer makes the server, which grants version bits that are free to roll
+// on the first template. What a later one reserves is rolled all the same: the
+// bits of pending deployments are votes that nobody counts here.
+func (p *Pool) newServer(first *offer[*poolWork]) error {
+	mask := p.config.VersionMask
+	if first != nil {
+		mask = work.SoloMask(first.job.template, mask)
+	}
+	var err error
+	p.server, err = stratum.NewServer(stratum.ServerConfig{
+		Validator:       share.NewValidator(share.Options{}),
+		Handler:         poolHandler{p},
+		VersionMask:     mask,
+		Extranonce2Size: extranonce2Size,
+		Vardiff:         p.config.Vardiff,
+	})
+	return err
+}
+
+// Run serves devices until ctx ends, and returns nil then. If there is no
+// usable template to begin with it returns why; unless a block of an earlier
+// run waits to be sent and the reason may pass. It returns also why it can't
+// listen. Later troubles are events: devices keep the work they have, and what
+// failed is tried again. Run can be called once.
+func (p *Pool) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	pending := p.config.Backend.Journal.Pending()
+	for _, e := range pending {
+		p.blocks[e.Hash] = p.earlierBlock(e.Hash)
+	}
+
+	p.started = time.Now()
+	next, err := p.follower.template(ctx, "")
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if len(pending) == 0 || !node.Temporary(err) {
+			return err
+		}
+		p.emit(NoTemplate{err.Error(), 0})
+	}
+	if err := p.newServer(next); err != nil {
+		return err
+	}
+	listeners, urls, err := p.listen()
+	if err != nil {
+		return err
+	}
+	b := p.config.Backend
+	b.running.Store(true)
+	address := b.Address
+	if p.config.Solo {
+		address = ""
+	}
+	p.emit(PoolStarted{
+		Chain:       b.Chain,
+		Nodes:       append([]string{}, b.Nodes...),
+		Folder:      b.Folder,
+		Address:     address,
+		Listen:      urls,
+		VersionMask: formatMask(p.config.VersionMask),
+		Pending:     len(pending),
+	})
+
+	// The submitter stops last, when no device can hand in a block any more.
+	var group, last sync.WaitGroup
+	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSending()
+	fail := make(chan error, len(listeners)+1)
+	run := func(group *sync.WaitGroup, f func() error) {
+		group.Go(func() {
+			if err := f(); err != nil {
+				fail <- err
+				cancel()
+			}
+		})
+	}
+	run(&last, func() error { return p.submitter.Run(sending) })
+	for i, l := range listeners {
+		at := &p.config.Listen[i]
+		run(&group, func() error {
+			return l.Serve(ctx, func(ctx context.Context, lines *Lines) error { return p.serve(ctx, lines, at) })
+		})
+	}
+	group.Go(func() { p.follower.follow(ctx, next) })
+	group.Go(func() { p.tick(ctx) })
+	if p.config.StatusEvery > 0 {
+		group.Go(func() { p.tell(ctx) })
+	}
+	group.Wait()
+	stopSending()
+	last.Wait()
+
+	accepted, _ := p.shares.counts()
+	p.mu.Lock()
+	stopped := PoolStopped{p.accepted, p.refused, len(b.Journal.Pending()), accepted, seconds(time.Since(p.started))}
+	p.mu.Unlock()
+	p.emit(stopped)
+	select {
+	case err := <-fail:
+		return err
+	default:
+		return nil
+	}
+}
+
+// listen opens all places, or none.
+func (p *Pool) listen() (listeners []*Listener, urls []string, err error) {
+	for _, at := range p.config.Listen {
+		l, err := Listen(at.Address, at.Config, p.emit)
+		if err != nil {
+			ended, cancel := context.WithCancel(context.Background())
+			cancel()
+			for _, l := range listeners {
+				_ = l.Serve(ended, func(context.Context, *Lines) error { return nil })
+			}
+			return nil, nil, err
+		}
+		listeners = append(listeners, l)
+		urls = append(urls, at.url(l.Addr().String()))
+	}
+	return listeners, urls, nil
+}
+
+// emit tells an event.
+func (p *Pool) emit(e Event) {
+	p.telling.Lock()
+	defer p.telling.Unlock()
+	p.config.OnEvent(e)
+}

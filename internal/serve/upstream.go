@@ -1,0 +1,233 @@
+package serve
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/touchstone-btc/touchstone/stratum"
+)
+
+// upstreams are the pools of a proxy, in the order in which they are wanted. One that failed is remembered for a while and tried after
+// those that work; a probe finds out when it works again. It is safe for concurrent use.
+type upstreams struct {
+	onEvent func(Event)
+	dialer  net.Dialer
+
+	mu   sync.Mutex
+	all  []*upstream
+	poke chan struct{} // asks the probe to look
+}
+
+// upstream is a pool.
+type upstream struct {
+	url PoolURL
+	tls *tls.Config // nil for plain TCP
+
+	// Guarded by upstreams.mu.
+	failures int // without success between
+	retry    time.Time
+	since    time.Time // when it began to work, zero at the start
+}
+
+// Times of upstreams.
+const (
+	// dialTimeout is how long a pool may take to accept a connection, and for TLS.
+	dialTimeout = 5 * time.Second
+	// dialsTimeout is how long trying all pools may take: then the device does better to try again.
+	dialsTimeout = 20 * time.Second
+	// A pool that failed is probed after firstRetry, and twice as long each time, at most lastRetry.
+	firstRetry = 15 * time.Second
+	lastRetry  = 5 * time.Minute
+	// probeAnswer is how long a pool may take to answer a probe.
+	probeAnswer = 10 * time.Second
+)
+
+func newUpstreams(onEvent func(Event)) *upstreams {
+	return &upstreams{onEvent: onEvent, poke: make(chan struct{}, 1)}
+}
+
+// set replaces the pools. What is known of those that stay is kept.
+func (u *upstreams) set(urls []PoolURL, roots *x509.CertPool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	before := u.all
+	u.all = nil
+	for _, url := range urls {
+		i := slices.IndexFunc(before, func(old *upstream) bool { return old.url == url })
+		one := &upstream{url: url}
+		if i >= 0 {
+			one.failures, one.retry, one.since = before[i].failures, before[i].retry, before[i].since
+		}
+		if url.TLS {
+			one.tls = &tls.Config{ServerName: url.Host, RootCAs: roots, MinVersion: tls.VersionTLS12}
+		}
+		u.all = append(u.all, one)
+	}
+}
+
+// order returns the pools as they are to be tried: first those that work, then those that failed, the one that is to be tried again
+// soonest first.
+func (u *upstreams) order() []*upstream {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	all := slices.Clone(u.all)
+	slices.SortStableFunc(all, func(a, b *upstream) int {
+		if a.failures == 0 || b.failures == 0 {
+			return cmp.Compare(min(a.failures, 1), min(b.failures, 1))
+		}
+		return a.retry.Compare(b.retry)
+	})
+	return all
+}
+
+// connect returns a connection to the first pool that can be reached.
+func (u *upstreams) connect(ctx context.Context) (Conn, *upstream, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialsTimeout)
+	defer cancel()
+	var errs []error
+	for _, one := range u.order() {
+		c, err := u.dial(ctx, one)
+		if err == nil {
+			return c, one, nil
+		}
+		if errors.Is(err, context.Canceled) {
+			return nil, nil, err
+		}
+		errs = append(errs, err)
+		u.failed(one, err)
+	}
+	return nil, nil, errors.Join(errs...)
+}
+
+// dial connects to a pool. Its errors name it.
+func (u *upstreams) dial(ctx context.Context, one *upstream) (Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	plain, err := u.dialer.DialContext(ctx, "tcp", one.url.Address())
+	if err != nil {
+		if ctx.Err() == context.DeadlineExceeded {
+			err = errors.New("no answer in time")
+		}
+		return nil, fmt.Errorf("%s: %w", one.url, dialCause(err))
+	}
+	if one.tls == nil {
+		return plain.(*net.TCPConn), nil
+	}
+	c := tls.Client(plain, one.tls)
+	if err := c.HandshakeContext(ctx); err != nil {
+		plain.Close()
+		return nil, fmt.Errorf("%s: TLS: %w", one.url, err)
+	}
+	return c, nil
+}
+
+// dialCause leaves out what says the address again.
+func dialCause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		return op.Err
+	}
+	return err
+}
+
+// failed says that a pool did not work, and why.
+func (u *upstreams) failed(one *upstream, why error) {
+	u.mu.Lock()
+	now := time.Now()
+	told := false
+	var wait time.Duration
+	// Many connections may find the same out at once: that is one failure.
+	if one.failures == 0 || !now.Before(one.retry) {
+		told = one.failures == 0
+		one.failures++
+		wait = min(firstRetry<<min(one.failures-1, 10), lastRetry)
+		one.retry = now.Add(wait)
+	}
+	u.mu.Unlock()
+	if told {
+		u.onEvent(PoolLost{one.url.String(), why.Error(), seconds(wait)})
+	}
+	select {
+	case u.poke <- struct{}{}:
+	default:
+	}
+}
+
+// works says that a pool answers.
+func (u *upstreams) works(one *upstream) {
+	u.mu.Lock()
+	back := one.failures > 0
+	if back {
+		one.failures, one.retry, one.since = 0, time.Time{}, time.Now()
+	}
+	u.mu.Unlock()
+	if back {
+		u.onEvent(PoolBack{one.url.String()})
+	}
+}
+
+// probe tries pools that failed, when it is time to, until ctx ends: devices would have to wait for them, and those that are connected
+// elsewhere would never find out.
+func (u *upstreams) probe(ctx context.Context) {
+	t := time.NewTimer(0)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-u.poke:
+		case <-t.C:
+		}
+		next := time.Hour
+		for _, one := range u.order() {
+			due, failed := u.due(one)
+			switch {
+			case !failed:
+			case due > 0:
+				next = min(next, due)
+			default:
+				if err := u.ask(ctx, one); err == nil {
+					u.works(one)
+				} else if ctx.Err() == nil {
+					u.failed(one, err)
+					next = min(next, firstRetry)
+				}
+			}
+		}
+		t.Reset(next)
+	}
+}
+
+// due returns how long it is until a pool that failed is to be tried.
+func (u *upstreams) due(one *upstream) (wait time.Duration, failed bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return time.Until(one.retry), one.failures > 0
+}
+
+// ask finds out whether a pool answers a question that needs no credentials.
+func (u *upstreams) ask(ctx context.Context, one *upstream) error {
+	c, err := u.dial(ctx, one)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	defer context.AfterFunc(ctx, func() { c.Close() })()
+	c.SetDeadline(time.Now().Add(probeAnswer))
+	if _, err := c.Write(stratum.AppendRequest(nil, 1, stratum.MethodSubscribe, `"touchstone"`)); err != nil {
+		return fmt.Errorf("%s: %w", one.url, dialCause(err))
+	}
+	if _, err := bufio.NewReaderSize(c, 16).ReadByte(); err != nil {
+		return fmt.Errorf("%s: no answer to %s: %w", one.url, stratum.MethodSubscribe, dialCause(err))
+	}
+	return nil
+}
