@@ -1,37 +1,26 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/touchstone-btc/touchstone/internal/serve"
 	"github.com/touchstone-btc/touchstone/work"
-	"github.com/touchstone-btc/touchstone/work/node"
 )
 
 // mineCommand mines.
 type mineCommand struct {
-	program      *program
-	blocks       int
-	nodes        []string
-	address      string
-	threads      int
-	kernel       kernelFlag
-	versionMask  maskFlag
-	dataDir      string
-	nice         int
-	tag          string
-	user         string
-	passwordFile string
-	cookie       string
-	cert         string
-	json         bool
+	program     *program
+	blocks      int
+	node        nodeFlags
+	threads     int
+	kernel      kernelFlag
+	versionMask maskFlag
+	nice        int
+	tag         string
+	json        bool
 }
 
 const mineUsage = `Mines blocks: alone and with nothing installed on a private chain that is kept
@@ -124,21 +113,14 @@ func (m *mineCommand) command() *cobra.Command {
 	setUsage(cmd, mineUsage)
 	f := cmd.Flags()
 	f.IntVar(&m.blocks, "blocks", 0, "")
-	f.StringArrayVar(&m.nodes, "node", nil, "")
-	f.StringVar(&m.address, "address", "", "")
 	f.IntVar(&m.threads, "threads", 0, "")
 	f.Var(&m.kernel, "kernel", "")
 	f.Var(&m.versionMask, "version-mask", "")
 	f.StringVar(&m.tag, "tag", defaultTag, "")
-	f.StringVar(&m.dataDir, "datadir", "", "")
 	f.IntVar(&m.nice, "nice", 0, "")
-	f.StringVar(&m.user, "rpc-user", "", "")
-	f.StringVar(&m.passwordFile, "rpc-password-file", "", "")
-	f.StringVar(&m.cookie, "rpc-cookie", "", "")
-	f.StringVar(&m.cert, "rpc-cert", "", "")
 	f.BoolVar(&m.json, "json", false, "")
 	m.kernel.complete(cmd)
-	cmd.MarkFlagDirname("datadir")
+	m.node.add(cmd)
 	return cmd
 }
 
@@ -159,20 +141,8 @@ func (m *mineCommand) check(cmd *cobra.Command, args []string) error {
 		return usageError(cmd, "--threads: %d is not from 1 to %d", m.threads, maxThreads)
 	case m.nice < 0 || m.nice > 19:
 		return usageError(cmd, "--nice: %d is not from 0 to 19", m.nice)
-	case len(m.nodes) > 0 && m.address == "":
-		return withHint(errors.New("--node needs --address: who is to be paid"),
-			"take one from your own wallet, such as that of 'bitcoin-cli getnewaddress'")
 	}
-	if len(m.nodes) > 0 {
-		return nil
-	}
-	for _, name := range []string{"address", "rpc-user", "rpc-password-file", "rpc-cookie", "rpc-cert"} {
-		if given(name) {
-			return withHint(fmt.Errorf("--%s needs --node", name),
-				"without --node a private chain is mined, which pays an address of its own")
-		}
-	}
-	return nil
+	return m.node.check(cmd, false)
 }
 
 func (m *mineCommand) run(cmd *cobra.Command, args []string) error {
@@ -184,21 +154,13 @@ func (m *mineCommand) run(cmd *cobra.Command, args []string) error {
 			return err
 		}
 	}
-	dataDir := m.dataDir
-	if dataDir == "" {
-		var err error
-		if dataDir, err = dataFolder(m.program.lookupEnv); err != nil {
-			return err
-		}
-	}
-	// Absolute, because messages name it.
-	dataDir, err := filepath.Abs(dataDir)
+	dataDir, err := m.node.folder(m.program.lookupEnv)
 	if err != nil {
-		return fmt.Errorf("--datadir: %w", err)
+		return err
 	}
 	ctx := cmd.Context()
 	printer := &minePrinter{program: m.program, json: m.json}
-	backend, err := m.open(ctx, dataDir, printer.print)
+	backend, err := m.node.open(ctx, dataDir, printer.print)
 	if err != nil {
 		if ctx.Err() != nil {
 			return errors.New("interrupted before mining began")
@@ -225,42 +187,6 @@ func (m *mineCommand) run(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("interrupted: %d of %s accepted", printer.accepted, count(int64(m.blocks), "block"))
 	}
 	return nil
-}
-
-// open joins the nodes, or the private chain.
-func (m *mineCommand) open(ctx context.Context, dataDir string, onEvent func(serve.Event)) (*serve.Backend, error) {
-	if len(m.nodes) == 0 {
-		return serve.OpenDevnet(ctx, dataDir, onEvent)
-	}
-	c := serve.NodesConfig{Address: m.address, DataDir: dataDir, OnEvent: onEvent}
-	for _, url := range m.nodes {
-		c.Nodes = append(c.Nodes, node.Config{
-			URL:          url,
-			User:         m.user,
-			PasswordFile: m.passwordFile,
-			CookieFile:   m.cookie,
-			CertFile:     m.cert,
-		})
-	}
-	return serve.OpenNodes(ctx, c)
-}
-
-// explain adds the cure to an error, where we know it.
-func explain(dataDir string, err error) error {
-	var inUse *node.InUseError
-	var nodeError *node.Error
-	var pathError *fs.PathError
-	switch {
-	case errors.As(err, &inUse):
-		return withHint(err, "stop that one, or name another folder with --datadir")
-	case errors.As(err, &nodeError) && nodeError.Hint != "":
-		if text, found := strings.CutSuffix(err.Error(), "; "+nodeError.Hint); found {
-			return withHint(errors.New(text), "%s", nodeError.Hint)
-		}
-	case errors.As(err, &pathError) && strings.HasPrefix(pathError.Path, dataDir):
-		return withHint(err, "name a folder that you may write to with --datadir")
-	}
-	return err
 }
 
 // maskFlag is a flag that gives a version mask; 0 is short for no bit.
