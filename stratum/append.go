@@ -3,6 +3,7 @@ package stratum
 import (
 	"encoding/hex"
 	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -132,6 +133,22 @@ func AppendSetVersionMask(dst []byte, mask uint32) []byte {
 func AppendShowMessage(dst []byte, text string) []byte {
 	dst = append(dst, `{"id":null,"method":"`+MethodShowMessage+`","params":[`...)
 	dst = appendText(dst, text)
+	return append(dst, "]}\n"...)
+}
+
+// AppendReconnect appends a client.reconnect, to be followed after so many seconds as wait has. host "" stands for the same host and port.
+func AppendReconnect(dst []byte, host string, port int, wait time.Duration) []byte {
+	dst = append(dst, `{"id":null,"method":"`+MethodReconnect+`","params":[`...)
+	if host != "" {
+		dst = appendText(dst, host)
+		dst = append(dst, ',')
+		dst = strconv.AppendInt(dst, int64(port), 10)
+		dst = append(dst, ',')
+		dst = strconv.AppendInt(dst, int64(wait/time.Second), 10)
+	} else if wait >= time.Second { // null: miners take "" for a host
+		dst = append(dst, "null,null,"...)
+		dst = strconv.AppendInt(dst, int64(wait/time.Second), 10)
+	}
 	return append(dst, "]}\n"...)
 }
 

@@ -13,14 +13,15 @@ func (m *Message) SetDifficulty() (work.Target, error) {
 	if err != nil {
 		return work.Target{}, err
 	}
-	target, err := difficulty(p[0], &m.scratch)
+	target, err := difficultyTarget(p[0], &m.scratch)
 	if err != nil {
 		return work.Target{}, fmt.Errorf("%s: %w", m.Method, err)
 	}
 	return target, nil
 }
 
-func difficulty(v Value, scratch *[]byte) (work.Target, error) {
+// difficultyTarget reads a difficulty, a number or a string that says one.
+func difficultyTarget(v Value, scratch *[]byte) (work.Target, error) {
 	number := []byte(v)
 	switch v.Kind() {
 	case Number:

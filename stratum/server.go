@@ -1,6 +1,9 @@
 package stratum
 
 import (
+	"errors"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/touchstone-btc/touchstone/work/share"
@@ -20,7 +23,8 @@ type ServerConfig struct {
 	Vardiff Vardiff
 }
 
-// ServerHandler joins a Server to what is around it. Its methods are called from the methods of a ServerSession, by whoever calls those.
+// ServerHandler joins a Server to what is around it. Its methods are called from the methods of a ServerSession, by whoever calls those;
+// of the session they may use what only returns something.
 type ServerHandler interface {
 	// Authorize welcomes a worker, or returns why not, in words for the miner.
 	Authorize(s *ServerSession, worker, password string) error
@@ -35,68 +39,39 @@ type ServerHandler interface {
 // Server is the pool's side of Stratum V1: what all its connections have in common. It has no sockets and no clock. It is safe for
 // concurrent use.
 type Server struct {
-	config ServerConfig
+	config      ServerConfig
+	extranonces *extranonces
+	readings    sync.Pool // of *serverReading
 }
+
+// serverReading is what a line is read into. A session has none of its own: it takes some kilobytes.
+type serverReading struct {
+	reading
+	verdict share.Verdict
+}
+
+const defaultExtranonce2Size = 8
 
 // NewServer returns a Server. It errs where the config makes no sense.
-func NewServer(c ServerConfig) (*Server, error) { return &Server{config: c}, nil }
-
-// ServerJob is a job as it is sent: made once for all sessions that get it. It is not changed, and safe to share.
-type ServerJob struct {
-	Job *share.Job
-	// Clean says that all jobs before it shall be dropped.
-	Clean bool
-
-	line []byte // the mining.notify
+func NewServer(c ServerConfig) (*Server, error) {
+	switch {
+	case c.Validator == nil:
+		return nil, errors.New("stratum server: no Validator: nobody would judge the shares")
+	case c.Handler == nil:
+		return nil, errors.New("stratum server: no Handler: nobody would give jobs")
+	case c.Extranonce2Size < 0 || c.Extranonce2Size > share.MaxExtranonce:
+		return nil, fmt.Errorf("stratum server: extranonce2 of %d bytes: want 1 to %d, or 0 for %d",
+			c.Extranonce2Size, share.MaxExtranonce, defaultExtranonce2Size)
+	case c.Extranonce2Size == 0:
+		c.Extranonce2Size = defaultExtranonce2Size
+	}
+	if err := c.Vardiff.complete(); err != nil {
+		return nil, fmt.Errorf("stratum server: %w", err)
+	}
+	s := &Server{config: c, extranonces: newExtranonces()}
+	s.readings.New = func() any { return new(serverReading) }
+	return s, nil
 }
-
-// NewServerJob returns a job to send.
-func NewServerJob(j *share.Job, clean bool) *ServerJob {
-	return &ServerJob{Job: j, Clean: clean, line: AppendNotify(nil, j.Work(), clean)}
-}
-
-// ServerSession is one connection of a Server. Its methods append to dst what is to be sent to the miner, whole lines; they are for one
-// goroutine at a time.
-type ServerSession struct {
-	server *Server
-}
-
-// Open begins a connection.
-func (s *Server) Open(now time.Time) *ServerSession { return &ServerSession{server: s} }
-
-// Receive takes in a line from the miner. After an error the connection is to be closed, when dst was sent: the miner broke the protocol
-// beyond repair.
-func (c *ServerSession) Receive(dst, line []byte, now time.Time) ([]byte, error) { return dst, nil }
-
-// Offer sends a job, if the miner is ready for it, after its difficulty if that changed.
-func (c *ServerSession) Offer(dst []byte, j *ServerJob, now time.Time) []byte { return dst }
-
-// Tick lets time pass: where a miner finds fewer shares than wanted, the difficulty goes down. Call it every few seconds.
-func (c *ServerSession) Tick(dst []byte, now time.Time) []byte { return dst }
-
-// Close ends the connection. The miner may take up its session within SessionKept.
-func (c *ServerSession) Close(now time.Time) {}
 
 // SessionKept is how long after the end of a connection its extranonce1 is kept for the miner to come back.
 const SessionKept = 10 * time.Minute
-
-// Extranonce returns what the connection was given; none before mining.subscribe.
-func (c *ServerSession) Extranonce() Extranonce { return Extranonce{} }
-
-// Worker returns the name that was authorized last, "" if none was.
-func (c *ServerSession) Worker() string { return "" }
-
-// UserAgent returns what the miner says it is, "" if it said nothing.
-func (c *ServerSession) UserAgent() string { return "" }
-
-// Difficulty returns the difficulty sent last, 0 if none was.
-func (c *ServerSession) Difficulty() float64 { return 0 }
-
-// Vardiff says how hard shares are.
-type Vardiff struct {
-	// SharesPerMinute is how many shares are wanted of each connection. Default: 20. Negative: the difficulty never changes.
-	SharesPerMinute float64
-	// Start is the first difficulty, Min and Max bound it. Defaults: 1 for Start, 1e-9 and none for the bounds. The network's bounds it
-	// in any case: a share harder to find than a block makes no sense.
-	Start, Min, Max float64
-}

@@ -1,0 +1,25 @@
+package stratum
+
+import "time"
+
+// suggest answers a mining.suggest_difficulty or mining.suggest_target. What the miner suggests is the least that it gets from now on,
+// within the bounds, and until shares show how fast it is it is also where it starts. So a miner that repeats a suggestion does not lose
+// what was learnt about it.
+func (c *ServerSession) suggest(dst []byte, m *Message, now time.Time) []byte {
+	d, err := m.Suggestion()
+	if err != nil {
+		return refuse(dst, m, CodeOther, err.Error())
+	}
+	dst = reply(dst, m, "true")
+	c.setFloor(d)
+	if !c.learnt || c.server.config.Vardiff.SharesPerMinute < 0 {
+		c.want(d)
+	}
+	return c.retarget(dst, now)
+}
+
+// setFloor sets the least difficulty that the miner gets.
+func (c *ServerSession) setFloor(d float64) {
+	c.floor = d
+	c.want(c.wanted.number)
+}
