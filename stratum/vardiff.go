@@ -73,7 +73,7 @@ const (
 	leastTime = 10 * time.Millisecond
 	// farDown is the factor that the difficulty falls by at most at once, and fallFaster is the one by which that grows with each time that
 	// no share came at all.
-	farDown, fallFaster = 16, 4
+	farDown, fallFaster = 16, 2
 	// manyShares are as many as are looked back on at most, in wanted ones: a miner may change.
 	manyShares = 256
 )
@@ -106,8 +106,9 @@ func (v *vardiff) share(units float64, current bool) {
 // adjust returns the factor by which the difficulty should change, 1 for none. perMinute are the shares wanted.
 func (v *vardiff) adjust(perMinute float64, now time.Time) float64 {
 	passed := now.Sub(v.since)
-	if passed < 0 { // the clock was turned back
-		v.since, passed = now, 0
+	if passed < 0 { // the clock was turned back: nobody knows how much time has passed
+		v.restart(now)
+		return 1
 	}
 	wanted := perMinute * max(passed, leastTime).Minutes()
 	if v.shares >= fewShares {
