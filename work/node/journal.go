@@ -300,16 +300,37 @@ func (j *Journal) Pending() []Entry {
 	return entries
 }
 
-// Block reads a pending block by its hash, in internal order. The caller owns
-// it.
+// Latest returns the latest n blocks that got an answer and are kept, newest first.
+func (j *Journal) Latest(n int) []Entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var entries []Entry
+	for i := len(j.done) - 1; i >= 0 && len(entries) < n; i-- {
+		if j.done[i].name != "" {
+			entries = append(entries, j.done[i].Entry)
+		}
+	}
+	return entries
+}
+
+// Block reads a block by its hash, in internal order, whether it is pending or
+// has an answer. The caller owns it.
 func (j *Journal) Block(hash chainhash.Hash) ([]byte, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	r, ok := j.pending[hash]
-	if !ok {
-		return nil, fmt.Errorf("block journal: %v is not pending", hash)
+	folder := pendingDir
+	if !ok && j.doneSet[hash] {
+		// The latest are asked for.
+		for i := len(j.done) - 1; i >= 0 && !ok; i-- {
+			r, folder = j.done[i], doneDir
+			ok = r.Hash == hash && r.name != ""
+		}
 	}
-	block, err := j.read(filepath.Join(j.dir, pendingDir, r.name))
+	if !ok {
+		return nil, fmt.Errorf("block journal: %v is not kept", hash)
+	}
+	block, err := j.read(filepath.Join(j.dir, folder, r.name))
 	if err == nil {
 		_, sum, _ := parseBlockName(r.name)
 		err = checkBlock(block, hash, sum)

@@ -36,6 +36,7 @@ type SubmitEvent struct {
 	Err     error          // no node answered, or the journal failed
 	Retry   time.Duration  // wait before the next attempt; 0 when there is none
 	Done    bool           // the answer is final and recorded
+	Again   bool           // the node had lost the block, and took it again: see Recheck
 }
 
 // A Submitter sends found blocks, each until a node gives a final answer, also
@@ -43,6 +44,7 @@ type SubmitEvent struct {
 type Submitter struct {
 	cfg  SubmitterConfig
 	wake chan struct{}
+	lost chan struct{} // Recheck was called
 
 	mu      sync.Mutex
 	unkept  map[chainhash.Hash][]byte // blocks that the journal could not take
@@ -63,7 +65,7 @@ func NewSubmitter(cfg SubmitterConfig) (*Submitter, error) {
 	if cfg.OnEvent == nil {
 		cfg.OnEvent = func(SubmitEvent) {}
 	}
-	return &Submitter{cfg: cfg, wake: make(chan struct{}, 1),
+	return &Submitter{cfg: cfg, wake: make(chan struct{}, 1), lost: make(chan struct{}, 1),
 		unkept: map[chainhash.Hash][]byte{}, ongoing: map[chainhash.Hash]bool{}}, nil
 }
 
@@ -91,6 +93,7 @@ func (s *Submitter) Found(block []byte) (chainhash.Hash, error) {
 func (s *Submitter) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	wg.Go(func() { s.runRecheck(ctx) })
 	for {
 		for _, hash := range s.start() {
 			// One goroutine each, so that a block that waits to be sent again
