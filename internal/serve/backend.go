@@ -26,8 +26,9 @@ type Backend struct {
 	Script  []byte        // the address as an output script
 	Network *work.Network // by whose rules addresses are read
 
-	running atomic.Bool // a role has begun
-	close   []func() error
+	running   atomic.Bool // a role has begun
+	submitter atomic.Pointer[node.Submitter]
+	close     []func() error
 }
 
 // Close gives the folder free. It must come after the last use of Source and
@@ -39,6 +40,27 @@ func (b *Backend) Close() error {
 	}
 	b.close = nil
 	return errors.Join(errs...)
+}
+
+// newSubmitter returns what sends found blocks. It looks, now and each time that a
+// node comes back, whether the nodes still have the blocks they were given.
+func (b *Backend) newSubmitter(submitted func(node.SubmitEvent), emit func(Event)) (*node.Submitter, error) {
+	s, err := node.NewSubmitter(node.SubmitterConfig{
+		Journal: b.Journal,
+		Source:  b.Source,
+		OnEvent: func(e node.SubmitEvent) {
+			if e.Again {
+				emit(Notice{fmt.Sprintf("the node had lost block %s, which it had accepted, and took it again", e.Hash)})
+				return
+			}
+			submitted(e)
+		},
+	})
+	if err == nil && len(b.Nodes) > 0 {
+		b.submitter.Store(s)
+		s.Recheck()
+	}
+	return s, err
 }
 
 // foundFolder holds the journal, inside the folder of a chain.
@@ -133,6 +155,9 @@ func OpenNodes(ctx context.Context, c NodesConfig) (_ *Backend, err error) {
 				c.OnEvent(NodeLost{e.Node, e.Err.Error(), seconds(e.Retry)})
 			default:
 				c.OnEvent(NodeBack{e.Node, e.InUse})
+				if s := b.submitter.Load(); s != nil {
+					s.Recheck()
+				}
 			}
 		},
 	})

@@ -117,11 +117,7 @@ func NewPool(c PoolConfig) (*Pool, error) {
 	p.payees.init(c.Solo, c.Backend.Script)
 	p.conns.init()
 	var err error
-	p.submitter, err = node.NewSubmitter(node.SubmitterConfig{
-		Journal: c.Backend.Journal,
-		Source:  c.Backend.Source,
-		OnEvent: p.submitted,
-	})
+	p.submitter, err = c.Backend.newSubmitter(p.submitted, p.emit)
 	return p, err
 }
 

@@ -104,11 +104,7 @@ func NewSolo(c SoloConfig) (*Solo, error) {
 	rand.Read(begin[:])
 	s.extranonce1 = binary.BigEndian.Uint32(begin[:])
 	var err error
-	s.submitter, err = node.NewSubmitter(node.SubmitterConfig{
-		Journal: c.Backend.Journal,
-		Source:  c.Backend.Source,
-		OnEvent: s.submitted,
-	})
+	s.submitter, err = c.Backend.newSubmitter(s.submitted, s.emit)
 	return s, err
 }
 

@@ -70,8 +70,12 @@ func TestJournal(t *testing.T) {
 	require.ErrorContains(t, j.Resolve(hash, Answer{Accepted: true, Reason: "inconclusive"}), "not final")
 	require.NoError(t, j.Resolve(hash, accepted))
 	require.ErrorContains(t, j.Resolve(hash, accepted), "not pending")
-	_, err = j.Block(hash)
-	require.ErrorContains(t, err, "not pending")
+	got, err = j.Block(hash)
+	require.NoError(t, err, "a block with an answer is kept")
+	require.Equal(t, block(1), got)
+	require.Equal(t, hash, j.Latest(5)[0].Hash)
+	_, err = j.Block(blockHash(3))
+	require.ErrorContains(t, err, "not kept")
 	require.Equal(t, []chainhash.Hash{blockHash(2)}, pendingHashes(j))
 
 	for range 2 {
