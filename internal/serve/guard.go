@@ -88,8 +88,9 @@ func (g *guard) leaveFrom(from netip.Prefix) {
 }
 
 // ban keeps an address out. Its other connections stay. It returns false where nobody is banned, or not this one.
-func (g *guard) ban(c *ListenConfig, from netip.Prefix) bool {
-	if c.BanFor <= 0 || !from.IsValid() || from.Addr().IsLoopback() && !c.BanLoopback {
+func (g *guard) ban(c *ListenConfig, address netip.Addr) bool {
+	from := neighbours(address)
+	if c.BanFor <= 0 || !from.IsValid() || address.IsLoopback() && !c.BanLoopback {
 		return false
 	}
 	g.mu.Lock()

@@ -76,6 +76,7 @@ type Lines struct {
 	mu      sync.Mutex
 	err     error // why the connection can't go on
 	reading bool  // from the network
+	lent    bool  // as a Conn
 	closing bool  // nothing more is queued
 	closeBy time.Time
 	sending bool // some goroutine sends

@@ -169,7 +169,7 @@ func (l *Lines) Close() {
 // linger ends our direction and reads on for a moment, unless somebody else reads.
 func (l *Lines) linger() {
 	l.mu.Lock()
-	wait := !l.reading && !errors.Is(l.err, ErrNotReading)
+	wait := !l.reading && !l.lent && !errors.Is(l.err, ErrNotReading)
 	l.mu.Unlock()
 	c, ok := l.conn.(interface{ CloseWrite() error })
 	if !wait || !ok || c.CloseWrite() != nil {

@@ -195,7 +195,7 @@ func (l *Listener) serve(ctx context.Context, c net.Conn, config *ListenConfig, 
 	if errors.Is(err, ErrSpeaksHTTP) {
 		lines.Write([]byte(httpAnswer), nil)
 	}
-	if bannable(err) && l.guard.ban(config, neighbours(from.Addr())) {
+	if bannable(err) && l.guard.ban(config, from.Addr()) {
 		l.tell(Banned{Address: shortPrefix(neighbours(from.Addr())), Reason: err.Error(), For: seconds(config.BanFor)})
 	}
 }
@@ -235,10 +235,10 @@ const tellEvery = 10 * time.Second
 
 // turnAway closes a connection, and tells of it now and then.
 func (l *Listener) turnAway(c net.Conn, reason, address string, err error) {
+	defer c.Close()
 	if t, ok := c.(*net.TCPConn); ok && err == nil {
 		t.SetLinger(0) // leaves nothing behind in the kernel
 	}
-	c.Close()
 	if errors.Is(err, context.Canceled) {
 		return // we are leaving
 	}
