@@ -46,6 +46,7 @@ type Devices struct {
 	count    int
 	last     uint64 // number of the newest
 	workers  map[string]*workerSum
+	named    uint64 // how many workers there were
 	others   workerSum
 	tidied   time.Time
 	clock    func() time.Time
@@ -53,9 +54,8 @@ type Devices struct {
 
 	// Of connections that ended:
 	rate         rateParts
-	window       int64
-	before, of   rateParts // in the last window and the current one
-	cover        coverage  // of live ones too
+	ended        recentParts
+	cover        coverage // of live ones too
 	reply, added latencySum
 }
 
@@ -178,8 +178,14 @@ func (d *Device) join(worker string) {
 	}
 	w.live++
 	w.connections++
+	if w.since.IsZero() {
+		w.since = d.seen
+	}
 	if d.watch.running {
 		w.cover.join(d.begun, d.seen)
+		if d.begun.Before(w.since) {
+			w.since = d.begun
+		}
 	}
 	d.part = part
 	d.parts = append(d.parts, part)
@@ -202,7 +208,8 @@ func (d *Devices) worker(name string, now time.Time) *workerSum {
 	if len(d.workers) >= maxDeviceWorkers && !d.tidy(now) {
 		return &d.others
 	}
-	w := &workerSum{name: name}
+	d.named++
+	w := &workerSum{name: name, number: d.named, since: now}
 	d.workers[name] = w
 	return w
 }
@@ -391,11 +398,17 @@ func (d *Device) Gone(now time.Time) {
 	d.gone = true
 	all.live.remove(d)
 	all.count--
-	all.roll(d.watch.window)
 	all.reply.merge(d.reply)
 	all.added.merge(d.added)
 	spans := d.watch.spans()
 	exposure, watched := spans.whole.exposure.Seconds(), spans.whole.watched.Seconds()
+	early, late := &d.watch.last, &d.watch.current
+	earlySeconds, lateSeconds := early.exposure.Seconds(), late.exposure.Seconds()
+	recently := func(r *recentParts, last, current uint64) {
+		r.roll(d.watch.window)
+		r.last.add(&early.exposure, earlySeconds, early.watched.Seconds(), last)
+		r.current.add(&late.exposure, lateSeconds, late.watched.Seconds(), current)
+	}
 	var credited, last, current uint64
 	for _, p := range d.parts {
 		n := p.credited()
@@ -403,16 +416,11 @@ func (d *Device) Gone(now time.Time) {
 		p.worker.live--
 		p.worker.deviceTally.merge(&p.deviceTally)
 		p.worker.rate.add(&spans.whole.exposure, exposure, watched, n)
+		recently(&p.worker.ended, p.last, p.current)
 	}
 	all.rate.add(&spans.whole.exposure, exposure, watched, credited)
-	all.before.addSpan(&d.watch.last, last)
-	all.of.addSpan(&d.watch.current, current)
+	recently(&all.ended, last, current)
 	d.parts, d.index, d.part, d.reply, d.added = nil, nil, nil, nil, nil
-}
-
-// addSpan adds a span and the shares credited in it.
-func (r *rateParts) addSpan(s *span, credited uint64) {
-	r.add(&s.exposure, s.exposure.Seconds(), s.watched.Seconds(), credited)
 }
 
 // merge adds what o added up.
@@ -424,19 +432,6 @@ func (r *rateParts) merge(o *rateParts) {
 		r.smallest = o.smallest
 	}
 	r.largest = max(r.largest, o.largest)
-}
-
-// roll goes on to a window. The caller holds the lock.
-func (d *Devices) roll(window int64) {
-	switch {
-	case window <= d.window:
-		return
-	case window == d.window+1:
-		d.before, d.of = d.of, rateParts{}
-	default:
-		d.before, d.of = rateParts{}, rateParts{}
-	}
-	d.window = window
 }
 
 // examples are the last few disagreements.

@@ -133,7 +133,36 @@ type workerSum struct {
 	live        int    // parts of live connections
 	connections uint64 // with live ones
 	cover       coverage
-	drawn       int // its place in the snapshot being made
+	ended       recentParts
+	number      uint64
+	since       time.Time // when it first came
+	drawn       int       // its place in the snapshot being made
+}
+
+// recentParts adds up what connections that ended did in the last window and the current one.
+type recentParts struct {
+	window        int64 // the current one's number
+	last, current rateParts
+}
+
+// roll goes on to a window.
+func (r *recentParts) roll(window int64) {
+	switch {
+	case window <= r.window:
+		return
+	case window == r.window+1:
+		r.last, r.current = r.current, rateParts{}
+	default:
+		r.last, r.current = rateParts{}, rateParts{}
+	}
+	r.window = window
+}
+
+// recent adds up both.
+func (r *recentParts) recent() (sum rateParts) {
+	sum = r.last
+	sum.merge(&r.current)
+	return sum
 }
 
 // coverage is the time in which at least one of several was there.

@@ -4,11 +4,21 @@ import (
 	"cmp"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"time"
 )
 
 // Snapshot is what a pool or proxy shows of itself at one time. Its JSON is stable: fields may be added.
 type Snapshot struct {
+	RoleStatus
+	Total TotalStatus `json:"total"`
+	// Workers are in the order of their names, Devices in that in which they connected.
+	Workers []WorkerStatus `json:"workers"`
+	Devices []DeviceStatus `json:"devices"`
+}
+
+// RoleStatus is what is no sum over devices. Version, Started and Time are those of Devices, the role knows the rest.
+type RoleStatus struct {
 	Role    string    `json:"role"` // pool or proxy
 	Version string    `json:"version"`
 	Started time.Time `json:"started"`
@@ -22,10 +32,6 @@ type Snapshot struct {
 	Pools []PoolState `json:"pools,omitempty"`
 	// Recording is null if nothing is recorded.
 	Recording *RecordingStatus `json:"recording"`
-	Total     TotalStatus      `json:"total"`
-	// Workers are in the order of their names, Devices in that in which they connected.
-	Workers []WorkerStatus `json:"workers"`
-	Devices []DeviceStatus `json:"devices"`
 }
 
 // PoolState is what a proxy knows of a pool.
@@ -71,6 +77,12 @@ type DeviceTally struct {
 	HashRate *HashRate `json:"hash_rate"`
 }
 
+// hashes is Work, rounded.
+func (t *DeviceTally) hashes() float64 {
+	v, _ := strconv.ParseFloat(t.Work, 64) // what is beyond its range is +Inf
+	return v
+}
+
 // DeviceStatus is one connection.
 type DeviceStatus struct {
 	Number     uint64    `json:"number"`  // of all connections, from 1
@@ -96,9 +108,12 @@ type DeviceStatus struct {
 type WorkerStatus struct {
 	// Worker is the name: "" is one that was not named, null stands for all those beyond the first 20 000.
 	Worker      *string `json:"worker"`
+	Number      uint64  `json:"number"`  // of all workers, from 1 in the order in which they came; 0 for those beyond
 	Devices     int     `json:"devices"` // connected now
 	Connections uint64  `json:"connections"`
 	DeviceTally
+	// Recent is the rate of the last ten to twenty minutes, or since the worker first came: time without a connection counts too.
+	Recent *HashRate `json:"recent"`
 }
 
 // TotalStatus is what came of all.
@@ -107,7 +122,7 @@ type TotalStatus struct {
 	Connections uint64 `json:"connections"`
 	Workers     int    `json:"workers"`
 	DeviceTally
-	// Recent is the rate of the last ten to twenty minutes, that of machines which were not there all the time for as long as they were.
+	// Recent is the rate of the last ten to twenty minutes: of machines that were there for a part of them, that part.
 	Recent   *HashRate       `json:"recent"`
 	Reply    *Latency        `json:"reply"`
 	Added    *Latency        `json:"added"`
@@ -156,8 +171,8 @@ type drawnRate struct {
 }
 
 type drawnPart struct {
-	worker   int
-	credited uint64
+	worker         int
+	credited, late uint64
 }
 
 type drawnWorker struct {
@@ -168,14 +183,17 @@ type drawnWorker struct {
 	seconds     float64
 	beside      bool
 	live        int
+	number      uint64
 	connections uint64
+	recent      rateParts
+	since       time.Time
 }
 
 // Snapshot returns what is known at the time now. The role adds what it knows.
 func (d *Devices) Snapshot(now time.Time) Snapshot {
 	var s drawing
 	s.copy(d, now)
-	s.compute(now.Sub(d.started))
+	s.compute(d.started, now)
 	s.out.Version, s.out.Started, s.out.Time = buildVersion(), d.started.UTC(), now.UTC()
 	return s.out
 }
@@ -184,17 +202,19 @@ func (d *Devices) Snapshot(now time.Time) Snapshot {
 func (s *drawing) copy(d *Devices, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.roll(windowOf(d.started, now))
+	window := windowOf(d.started, now)
 	s.workers = make([]drawnWorker, 0, len(d.workers)+1)
 	for _, w := range d.workers {
+		w.ended.roll(window)
 		s.worker(w, now)
 	}
+	d.others.ended.roll(window)
 	s.worker(&d.others, now)
 	s.workers[d.others.drawn].others = true
 	s.total.seconds, _ = d.cover.seconds(now)
 	s.total.rate = d.rate
-	s.recent = d.before
-	s.recent.merge(&d.of)
+	d.ended.roll(window)
+	s.recent = d.ended.recent()
 	s.reply, s.added = d.reply, d.added
 	s.out.Total.Devices, s.out.Total.Connections, s.out.Total.Workers = d.count, d.last, len(d.workers)
 	s.out.Total.Examples = slices.Clone(d.examples.all)
@@ -208,8 +228,11 @@ func (s *drawing) copy(d *Devices, now time.Time) {
 // worker copies a worker.
 func (s *drawing) worker(w *workerSum, now time.Time) {
 	w.drawn = len(s.workers)
-	s.workers = append(s.workers, drawnWorker{name: w.name, rate: w.rate, live: w.live, connections: w.connections})
+	s.workers = append(s.workers, drawnWorker{
+		name: w.name, number: w.number, rate: w.rate, live: w.live, connections: w.connections, since: w.since,
+	})
 	c := &s.workers[w.drawn]
+	c.recent = w.ended.recent()
 	c.tally.merge(&w.deviceTally)
 	c.seconds, c.beside = w.cover.seconds(now)
 }
@@ -233,7 +256,7 @@ func (s *drawing) device(d *Device, now time.Time) {
 		n := p.credited()
 		rate.credited += n
 		rate.late += p.last + p.current
-		rate.parts = append(rate.parts, drawnPart{p.worker.drawn, n})
+		rate.parts = append(rate.parts, drawnPart{p.worker.drawn, n, p.last + p.current})
 		s.workers[p.worker.drawn].tally.merge(&p.deviceTally)
 		switch i {
 		case 0:
@@ -264,21 +287,27 @@ func (s *drawing) device(d *Device, now time.Time) {
 	s.rates = append(s.rates, rate)
 }
 
-// compute computes the rates, passed after the start.
-func (s *drawing) compute(passed time.Duration) {
+// compute computes the rates.
+func (s *drawing) compute(started, now time.Time) {
+	// When the windows began that count as recent.
+	recently := started.Add(time.Duration(max(windowOf(started, now)-1, 0)) * recentWindow)
 	for i := range s.rates {
 		r, out := &s.rates[i], &s.out.Devices[i]
 		exposure, watched := r.spans.whole.exposure.Seconds(), r.spans.whole.watched.Seconds()
+		late, lately := r.spans.recent.exposure.Seconds(), r.spans.recent.watched.Seconds()
 		var whole, recent rateParts
 		if whole.add(&r.spans.whole.exposure, exposure, watched, r.credited) {
 			out.HashRate = whole.rate(watched, false)
 		}
-		recent.addSpan(&r.spans.recent, r.late)
-		out.Recent = recent.rate(r.spans.recent.watched.Seconds(), false)
+		if recent.add(&r.spans.recent.exposure, late, lately, r.late) {
+			out.Recent = recent.rate(lately, false)
+		}
 		s.recent.merge(&recent)
 		s.total.rate.add(&r.spans.whole.exposure, exposure, watched, r.credited)
 		for _, p := range r.parts {
-			s.workers[p.worker].rate.add(&r.spans.whole.exposure, exposure, watched, p.credited)
+			w := &s.workers[p.worker]
+			w.rate.add(&r.spans.whole.exposure, exposure, watched, p.credited)
+			w.recent.add(&r.spans.recent.exposure, late, lately, p.late)
 		}
 	}
 	named := s.workers[:len(s.workers)-1] // the others come last
@@ -291,20 +320,23 @@ func (s *drawing) compute(passed time.Duration) {
 			continue
 		}
 		total.merge(&w.tally)
-		out := WorkerStatus{Worker: &w.name, Devices: w.live, Connections: w.connections, DeviceTally: w.tally.report()}
+		out := WorkerStatus{Worker: &w.name, Number: w.number, Devices: w.live, Connections: w.connections, DeviceTally: w.tally.report()}
 		if w.others {
 			out.Worker = nil
 			w.beside = true
 		}
 		out.HashRate = w.rate.rate(w.seconds, w.beside)
+		if w.since.Before(recently) {
+			w.since = recently
+		}
+		out.Recent = w.recent.rate(now.Sub(w.since).Seconds(), true)
 		s.out.Workers = append(s.out.Workers, out)
 	}
 	out := &s.out.Total
 	out.DeviceTally = total.report()
 	// Of one worker's machine and another's, one after the other, exposures don't add up.
 	out.HashRate = s.total.rate.rate(s.total.seconds, true)
-	window := min(passed, passed%recentWindow+recentWindow)
-	out.Recent = s.recent.rate(window.Seconds(), true)
+	out.Recent = s.recent.rate(now.Sub(recently).Seconds(), true)
 	out.Reply, out.Added = s.reply.report(), s.added.report()
 }
 
