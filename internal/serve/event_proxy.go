@@ -4,8 +4,7 @@ import "github.com/btcsuite/btcd/chainhash/v2"
 
 // ProxyStarted is the first event of a Proxy: devices can connect.
 type ProxyStarted struct {
-	Listen    string   `json:"listen"` // the address that devices connect to
-	TLS       bool     `json:"tls"`
+	Listen    []string `json:"listen"`     // URLs for devices: stratum+tcp://HOST:PORT, stratum+ssl://HOST:PORT
 	Pools     []string `json:"pools"`      // in the order in which they are tried
 	Recording string   `json:"recording"`  // the folder; empty where nothing is recorded
 	Mode      string   `json:"mode"`       // one of the constants Mode…
@@ -39,6 +38,8 @@ type DeviceLeft struct {
 type DeviceTurnedAway struct {
 	Peer  string `json:"peer"`
 	Error string `json:"error"` // of each pool
+	// Untold are devices before that were not told of one by one, because they came too fast.
+	Untold int `json:"untold"`
 }
 
 // PoolLost says that a pool failed. New connections try others first, until it works again.

@@ -11,6 +11,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/touchstone-btc/touchstone/stratum"
@@ -29,8 +30,12 @@ type upstreams struct {
 
 // upstream is a pool.
 type upstream struct {
-	url PoolURL
-	tls *tls.Config // nil for plain TCP
+	url   PoolURL
+	roots *x509.CertPool
+	tls   *tls.Config // nil for plain TCP
+
+	heard atomic.Int64 // when it said something last, in nanoseconds since 1970
+	mute  atomic.Int32 // connections in a row that it closed without a word
 
 	// Guarded by upstreams.mu.
 	failures int // without success between
@@ -62,16 +67,50 @@ func (u *upstreams) set(urls []PoolURL, roots *x509.CertPool) {
 	before := u.all
 	u.all = nil
 	for _, url := range urls {
-		i := slices.IndexFunc(before, func(old *upstream) bool { return old.url == url })
-		one := &upstream{url: url}
-		if i >= 0 {
-			one.failures, one.retry, one.since = before[i].failures, before[i].retry, before[i].since
+		if i := slices.IndexFunc(before, func(old *upstream) bool { return old.url == url && old.roots == roots }); i >= 0 {
+			u.all = append(u.all, before[i])
+			continue
 		}
+		one := &upstream{url: url, roots: roots}
 		if url.TLS {
 			one.tls = &tls.Config{ServerName: url.Host, RootCAs: roots, MinVersion: tls.VersionTLS12}
 		}
 		u.all = append(u.all, one)
 	}
+}
+
+// names returns the URLs of the pools.
+func (u *upstreams) names() []string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	names := []string{}
+	for _, one := range u.all {
+		names = append(names, one.url.String())
+	}
+	return names
+}
+
+// steady is how long a pool must have worked again before devices are sent back to it.
+const steady = time.Minute
+
+// better returns the pool that devices of this one are to be sent back to, nil if there is none.
+func (u *upstreams) better(than *upstream, now time.Time) *upstream {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, one := range u.all {
+		if one == than {
+			return nil
+		}
+		if one.failures == 0 && now.Sub(one.since) > steady {
+			return one
+		}
+	}
+	return nil
+}
+
+// silentSince reports whether the pool has said nothing to anybody for so long.
+func (one *upstream) silentSince(now time.Time, d time.Duration) bool {
+	return now.UnixNano()-one.heard.Load() > int64(d)
 }
 
 // order returns the pools as they are to be tried: first those that work, then those that failed, the one that is to be tried again
@@ -95,6 +134,10 @@ func (u *upstreams) connect(ctx context.Context) (Conn, *upstream, error) {
 	defer cancel()
 	var errs []error
 	for _, one := range u.order() {
+		if ctx.Err() != nil {
+			errs = append(errs, fmt.Errorf("%s: there was no time left to try it", one.url))
+			continue
+		}
 		c, err := u.dial(ctx, one)
 		if err == nil {
 			return c, one, nil

@@ -1,0 +1,260 @@
+package serve
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/touchstone-btc/touchstone/stratum"
+	"github.com/touchstone-btc/touchstone/work/share"
+)
+
+// judge looks on while connections are forwarded: it gets copies of their messages, in a queue with a bound, and judges in a goroutine of
+// its own. Whatever happens to it, who forwards never waits for it. What does not fit into the queue is missed, and said to be.
+type judge struct {
+	validator *share.Validator
+	onEvent   func(Event)
+	limits    judgeLimits
+	// before is called before each message is judged, and judged with each verdict. For tests.
+	before func(w *witness)
+	judged func(w *witness, v *share.Verdict, err error)
+
+	queued atomic.Int64 // bytes, of all connections
+	totals judgeTotals
+
+	mu     sync.Mutex
+	ready  []*witness // with something in their queues; one that is being judged is not among them
+	closed bool
+	wake   *sync.Cond
+
+	reader *stratum.Onlooker // of no connection: the others read into its memory
+	said   stratum.Message   // what the judge reads for itself
+}
+
+// judgeLimits bound what waits for the judge.
+type judgeLimits struct {
+	bytes        int64 // of all connections
+	connBytes    int   // of one
+	connMessages int
+}
+
+var defaultJudgeLimits = judgeLimits{bytes: 128 << 20, connBytes: 1 << 20, connMessages: 8192}
+
+// judgeTotals are counts of all connections.
+type judgeTotals struct {
+	shares, credited, refused, unjudged, disagreed, blocks, unanswered atomic.Uint64
+}
+
+func newJudge(v *share.Validator, onEvent func(Event)) *judge {
+	j := &judge{validator: v, onEvent: onEvent, limits: defaultJudgeLimits, reader: stratum.NewOnlooker()}
+	j.wake = sync.NewCond(&j.mu)
+	return j
+}
+
+// witness is what the judge knows of one connection.
+type witness struct {
+	judge   *judge
+	session string
+	peer    string
+	pool    string
+	device  *Device
+
+	// outstanding is how many requests the pool has not answered, as far as the judge has got.
+	outstanding atomic.Int64
+
+	mu     sync.Mutex
+	queue  *judgeQueue // nil while it is empty
+	behind int         // messages missed since the last one that was queued
+	busy   bool        // it is among the ready, or being judged
+
+	// What follows is for the goroutine of the judge.
+	onlooker *stratum.Onlooker
+	shares   shareBook
+	failed   bool
+	now      time.Time
+	jobs     uint64
+	worker   string
+	agent    string
+	told     tellLimit
+}
+
+// judgeQueue are copies of messages, one after the other.
+type judgeQueue struct {
+	bytes []byte
+	items []judgeItem
+}
+
+type judgeItem struct {
+	now  time.Time
+	end  int // of its bytes in the queue
+	what itemKind
+	from stratum.From
+	n    int // messages missed
+}
+
+type itemKind uint8
+
+const (
+	itemMessage itemKind = iota
+	itemGap              // messages were not queued
+	itemTooLong          // a line was too long to be one
+	itemClose
+)
+
+var judgeQueues = sync.Pool{New: func() any { return new(judgeQueue) }}
+
+// keptQueue are the most bytes of a queue that are used again.
+const keptQueue = 64 << 10
+
+// watch begins to judge a connection. device is told what is found.
+func (j *judge) watch(session, peer, pool string, device *Device) *witness {
+	w := &witness{judge: j, session: session, peer: peer, pool: pool, device: device}
+	w.onlooker = j.reader.Beside(j.validator.NewSession())
+	w.saw(stratum.FromTouchstone, []byte(`{"event":"open"}`), time.Now())
+	return w
+}
+
+// saw gives the judge a message; calls are in the order of the messages. It does not wait, and copies the line.
+func (w *witness) saw(from stratum.From, line []byte, now time.Time) {
+	w.put(judgeItem{now: now, what: itemMessage, from: from}, line)
+}
+
+// tooLong says that a line was longer than a message may be.
+func (w *witness) tooLong(from stratum.From, now time.Time) {
+	w.put(judgeItem{now: now, what: itemTooLong, from: from}, nil)
+}
+
+// close says that the connection has ended. Nothing must come after it.
+func (w *witness) close(now time.Time) { w.put(judgeItem{now: now, what: itemClose}, nil) }
+
+func (w *witness) put(item judgeItem, line []byte) {
+	j := w.judge
+	w.mu.Lock()
+	if w.queue == nil {
+		w.queue = judgeQueues.Get().(*judgeQueue)
+	}
+	q := w.queue
+	full := len(q.bytes)+len(line) > j.limits.connBytes || len(q.items) >= j.limits.connMessages ||
+		j.queued.Load()+int64(len(line)) > j.limits.bytes
+	switch {
+	case full && item.what != itemClose:
+		w.behind++
+	default:
+		if w.behind > 0 {
+			q.items = append(q.items, judgeItem{now: item.now, end: len(q.bytes), what: itemGap, n: w.behind})
+			w.behind = 0
+		}
+		q.bytes = append(q.bytes, line...)
+		item.end = len(q.bytes)
+		q.items = append(q.items, item)
+		j.queued.Add(int64(len(line)))
+	}
+	begin := !w.busy
+	w.busy = true
+	w.mu.Unlock()
+	if begin {
+		j.mu.Lock()
+		j.ready = append(j.ready, w)
+		j.mu.Unlock()
+		j.wake.Signal()
+	}
+}
+
+// idle reports whether all that was given to the judge is judged, and answered by the pool.
+func (w *witness) idle() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.busy && w.outstanding.Load() == 0
+}
+
+// run judges until stop is called and all that was queued until then is judged.
+func (j *judge) run() {
+	for {
+		j.mu.Lock()
+		for len(j.ready) == 0 && !j.closed {
+			j.wake.Wait()
+		}
+		if len(j.ready) == 0 {
+			j.mu.Unlock()
+			return
+		}
+		w := j.ready[0]
+		j.ready[0] = nil
+		j.ready = j.ready[1:]
+		j.mu.Unlock()
+		j.turn(w)
+	}
+}
+
+// stop lets run return.
+func (j *judge) stop() {
+	j.mu.Lock()
+	j.closed = true
+	j.mu.Unlock()
+	j.wake.Signal()
+}
+
+// turn judges what is in the queue of a connection.
+func (j *judge) turn(w *witness) {
+	w.mu.Lock()
+	q := w.queue
+	w.queue = nil
+	w.mu.Unlock()
+	start := 0
+	for i := range q.items {
+		item := &q.items[i]
+		j.one(w, item, q.bytes[start:item.end])
+		j.queued.Add(int64(start - item.end))
+		start = item.end
+	}
+	if cap(q.bytes) <= keptQueue {
+		q.bytes, q.items = q.bytes[:0], q.items[:0]
+		judgeQueues.Put(q)
+	}
+	w.mu.Lock()
+	again := w.queue != nil
+	w.busy = again
+	w.mu.Unlock()
+	if again {
+		j.mu.Lock()
+		j.ready = append(j.ready, w)
+		j.mu.Unlock()
+	}
+}
+
+// one judges a message. If that panics, the connection is judged no more.
+func (j *judge) one(w *witness, item *judgeItem, line []byte) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			w.failed = true
+			w.outstanding.Store(0)
+			j.onEvent(JudgeFailed{w.session, w.peer, fmt.Sprint(cause)})
+		}
+		if item.what == itemClose {
+			w.device.Gone(item.now)
+		}
+	}()
+	if w.failed {
+		w.device.Missed(max(item.n, 1))
+		return
+	}
+	if j.before != nil {
+		j.before(w)
+	}
+	w.now = item.now
+	switch item.what {
+	case itemMessage:
+		w.observe(item.from, line)
+	case itemGap:
+		w.device.Missed(item.n)
+		j.onEvent(JudgeBehind{w.session, item.n})
+		w.onlooker.Gap("the judge did not keep up", w)
+	case itemTooLong:
+		w.device.Missed(1)
+		w.onlooker.Gap("a line was longer than a message may be", w)
+	case itemClose:
+		w.onlooker.Close(item.now, w)
+	}
+	w.outstanding.Store(int64(w.onlooker.Outstanding()))
+}
