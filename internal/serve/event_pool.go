@@ -90,10 +90,10 @@ type PoolStopped struct {
 }
 
 func (PoolStarted) Kind() string      { return "pool_started" }
-func (JobOffered) Kind() string       { return "offered" }
-func (DeviceConnected) Kind() string  { return "connected" }
-func (DeviceAuthorized) Kind() string { return "authorized" }
-func (DeviceGone) Kind() string       { return "gone" }
+func (JobOffered) Kind() string       { return "job_offered" }
+func (DeviceConnected) Kind() string  { return "device_connected" }
+func (DeviceAuthorized) Kind() string { return "device_authorized" }
+func (DeviceGone) Kind() string       { return "device_gone" }
 func (PoolFound) Kind() string        { return "pool_found" }
 func (PoolStatus) Kind() string       { return "pool_status" }
 func (PoolStopped) Kind() string      { return "pool_stopped" }

@@ -234,10 +234,8 @@ func (p *Pool) listen() (listeners []*Listener, urls []string, err error) {
 	for _, at := range p.config.Listen {
 		l, err := Listen(at.Address, at.Config, p.emit)
 		if err != nil {
-			ended, cancel := context.WithCancel(context.Background())
-			cancel()
 			for _, l := range listeners {
-				_ = l.Serve(ended, func(context.Context, *Lines) error { return nil })
+				_ = l.Close()
 			}
 			return nil, nil, err
 		}

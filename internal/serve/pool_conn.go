@@ -58,12 +58,9 @@ func (p *Pool) serve(ctx context.Context, l *Lines, at *ListenAt) error {
 	c.session = p.server.Open(now)
 	p.conns.add(c)
 	p.emit(DeviceConnected{c.name, c.peer, secure})
-	stop := context.AfterFunc(ctx, l.Close)
 
 	err := c.read()
 
-	stop()
-	l.Close()
 	p.conns.remove(c)
 	end := time.Now()
 	c.mu.Lock()
@@ -115,7 +112,7 @@ func (c *poolConn) receive(line []byte) error {
 	c.track.Saw(stratum.FromMiner, line, c.now)
 	var err error
 	*out, err = c.session.Receive((*out)[:0], line, c.now)
-	c.send(*out)
+	c.send(*out, c.lines.Reply)
 	c.tellDevice()
 	return err
 }
@@ -125,14 +122,14 @@ func (c *poolConn) do(say func(dst []byte) []byte) {
 	out := buffers.Get().(*[]byte)
 	defer buffers.Put(out)
 	*out = say((*out)[:0])
-	c.send(*out)
+	c.send(*out, c.lines.Write)
 	c.tellDevice()
 }
 
-// send records lines and queues them. They are sent when they are recorded, so
+// send records lines and queues them with write. They are sent when they are recorded, so
 // that what the device knows is in the recording whatever happens to us. The
 // caller holds mu.
-func (c *poolConn) send(out []byte) {
+func (c *poolConn) send(out []byte, write func([]byte, func())) {
 	if len(out) == 0 {
 		return
 	}
@@ -143,11 +140,11 @@ func (c *poolConn) send(out []byte) {
 		}
 	}
 	if ticket == 0 {
-		c.lines.Write(out, nil)
+		write(out, nil)
 		return
 	}
 	recorder := c.pool.config.Recorder
-	c.lines.Write(out, func() { recorder.Written(ticket) })
+	write(out, func() { recorder.Written(ticket) })
 }
 
 // tellDevice tells what changed to those who show it. The caller holds mu.
