@@ -69,3 +69,18 @@ func shorten(s string) string {
 	}
 	return strconv.Quote(s[:most]) + "…"
 }
+
+// joinParts is as many of the parts of a status line as fit columns.
+func joinParts(parts []string, columns int) string {
+	line := parts[0]
+	for _, p := range parts[1:] {
+		if len(line)+len(" | ")+len(p) > columns {
+			break
+		}
+		line += " | " + p
+	}
+	if len(line) > columns {
+		line = line[:max(columns, 0)]
+	}
+	return line
+}

@@ -178,15 +178,5 @@ func statusText(s serve.Status, columns int) string {
 		}
 	}
 	parts = append(parts, fmt.Sprintf("%d accepted", s.Accepted))
-	line := parts[0]
-	for _, p := range parts[1:] {
-		if len(line)+len(" | ")+len(p) > columns {
-			break
-		}
-		line += " | " + p
-	}
-	if len(line) > columns {
-		line = line[:max(columns, 0)]
-	}
-	return line
+	return joinParts(parts, columns)
 }
