@@ -56,6 +56,7 @@ func (p *Pool) serve(ctx context.Context, l *Lines, at *ListenAt) error {
 	c.track = p.config.Recorder.Open(c.name, Opening{Peer: c.peer, TLS: secure}, now)
 	c.device = p.config.Devices.Connected(c.name, c.peer, "", now)
 	c.session = p.server.Open(now)
+	c.session.Owner = c
 	p.conns.add(c)
 	p.emit(DeviceConnected{c.name, c.peer, secure})
 
@@ -174,7 +175,7 @@ func (c *poolConn) offer() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w := c.pool.work.Load()
-	if w == nil || c.worker == "" || c.job != nil && c.job.work.number >= w.number {
+	if w == nil || !c.session.Ready() || c.job != nil && c.job.work.number >= w.number {
 		return false
 	}
 	c.now = time.Now()
@@ -226,7 +227,7 @@ type poolHandler struct{ *Pool }
 
 // Authorize implements stratum.ServerHandler.
 func (h poolHandler) Authorize(s *stratum.ServerSession, worker, _ string) error {
-	c := h.conns.of(s)
+	c := s.Owner.(*poolConn)
 	if !h.config.Solo {
 		return nil
 	}
@@ -250,12 +251,12 @@ func (h poolHandler) Authorize(s *stratum.ServerSession, worker, _ string) error
 
 // Job implements stratum.ServerHandler.
 func (h poolHandler) Job(s *stratum.ServerSession, fresh bool) *stratum.ServerJob {
-	return h.conns.of(s).pick(fresh)
+	return s.Owner.(*poolConn).pick(fresh)
 }
 
 // Judged implements stratum.ServerHandler.
 func (h poolHandler) Judged(s *stratum.ServerSession, sub *stratum.Submit, v *share.Verdict, err error) {
-	c := h.conns.of(s)
+	c := s.Owner.(*poolConn)
 	c.device.Judged(v, err, c.now)
 	credited := 0.0
 	if err == nil {
@@ -279,11 +280,10 @@ const shards = 64
 
 // poolConns are the connections.
 type poolConns struct {
-	count    atomic.Int64
-	working  atomic.Int64 // those with a worker
-	next     atomic.Uint64
-	sessions sync.Map // *stratum.ServerSession to *poolConn
-	shards   [shards]poolShard
+	count   atomic.Int64
+	working atomic.Int64 // those with a worker
+	next    atomic.Uint64
+	shards  [shards]poolShard
 }
 
 type poolShard struct {
@@ -297,14 +297,7 @@ func (s *poolConns) init() {
 	}
 }
 
-// of returns the connection that a session is of.
-func (s *poolConns) of(session *stratum.ServerSession) *poolConn {
-	c, _ := s.sessions.Load(session)
-	return c.(*poolConn)
-}
-
 func (s *poolConns) add(c *poolConn) {
-	s.sessions.Store(c.session, c)
 	shard := &s.shards[s.next.Add(1)%shards]
 	c.shard = shard
 	s.count.Add(1)
@@ -318,7 +311,6 @@ func (s *poolConns) remove(c *poolConn) {
 	delete(c.shard.conns, c)
 	c.shard.mu.Unlock()
 	s.count.Add(-1)
-	s.sessions.Delete(c.session)
 }
 
 // all appends the connections of a shard to dst.
