@@ -294,7 +294,10 @@ func (m *Message) setMethod(v Value) error {
 }
 
 // tooDeep says that v, which is valid, is nested more than MaxDepth deep.
-func tooDeep(v Value) bool {
+func tooDeep(v Value) bool { return deeperThan(v, MaxDepth) }
+
+// deeperThan says that v, which is valid, is nested more than most deep.
+func deeperThan(v Value, most int) bool {
 	depth := 0
 	for i := 0; i < len(v); i++ {
 		switch v[i] {
@@ -305,7 +308,7 @@ func tooDeep(v Value) bool {
 				}
 			}
 		case '[', '{':
-			if depth++; depth > MaxDepth {
+			if depth++; depth > most {
 				return true
 			}
 		case ']', '}':

@@ -53,6 +53,10 @@ var ErrClosed = errors.New("the connection was closed before")
 // ErrReopened says that a connection was opened whose end was not seen. It is closed now; the new one takes another Onlooker.
 var ErrReopened = errors.New("the connection was opened again, and its end was not seen")
 
+// ErrResumed says that a recording goes on after something of the connection was missed, and says next what holds. The connection as it
+// was known until now is closed; to go on takes another Onlooker.
+var ErrResumed = errors.New("the connection goes on after something of it was missed")
+
 // Onlooker follows one connection by the messages on it and keeps sessions in step with it: what the pool granted, which jobs
 // and difficulties it sent. It is for one goroutine.
 //
@@ -66,9 +70,11 @@ type Onlooker struct {
 	*reading
 	requests requests
 
-	opened  bool // the beginning was seen
-	assumed bool
-	closed  bool
+	opened    bool // the beginning was seen, or is assumed
+	behind    bool // something was missed since
+	restating bool // what holds is being said again
+	assumed   bool
+	closed    bool
 
 	submits   uint64
 	unmatched uint64
@@ -137,6 +143,12 @@ func (o *Onlooker) Observe(from From, line []byte, now time.Time, h Handler) err
 	default:
 		return fmt.Errorf("%s: want a message of pool or miner", from)
 	}
+	o.restating = false
+	return o.wire(from, line, now, h)
+}
+
+// wire takes in a message of pool or miner.
+func (o *Onlooker) wire(from From, line []byte, now time.Time, h Handler) error {
 	if o.closed {
 		return ErrClosed
 	}
@@ -158,6 +170,20 @@ func (o *Onlooker) Observe(from From, line []byte, now time.Time, h Handler) err
 	return o.told(now, h)
 }
 
+// Restate takes in a message that a recording repeats where one of its files begins, or after a gap, see [Line]; now is when it
+// crossed the wire. Who knows the connection already and is in step with it needs none of them: nothing happens then. taken says
+// whether it was needed.
+func (o *Onlooker) Restate(from From, line []byte, now time.Time, h Handler) (taken bool, err error) {
+	if from != FromMiner && from != FromPool {
+		return false, fmt.Errorf("%s: want a message of pool or miner", from)
+	}
+	if o.opened && !o.behind && !o.restating {
+		return false, nil
+	}
+	o.restating = true
+	return true, o.wire(from, line, now, h)
+}
+
 // event takes in what the recording says of itself.
 func (o *Onlooker) event(line []byte, now time.Time, h Handler) error {
 	v := Value(line)
@@ -168,14 +194,23 @@ func (o *Onlooker) event(line []byte, now time.Time, h Handler) error {
 	var scratch []byte
 	switch text, _ := name.text(&scratch); string(text) {
 	case "open":
-		if o.closed {
+		continued := v.member("continued").Kind() == True
+		switch {
+		case o.closed:
 			return ErrClosed
-		}
-		if o.opened {
+		case o.opened && !continued:
 			o.Close(now, h)
 			return ErrReopened
+		case o.behind && continued:
+			o.Close(now, h)
+			return ErrResumed
+		case o.opened:
+			return nil
 		}
-		o.opened = true
+		o.opened, o.restating = true, continued
+		if continued {
+			o.restated(v, h)
+		}
 	case "gap":
 		o.Gap("the recording was interrupted", h)
 	case "close":
@@ -186,9 +221,22 @@ func (o *Onlooker) event(line []byte, now time.Time, h Handler) error {
 	return nil
 }
 
+// restated takes in what is missing in what the recording says again.
+func (o *Onlooker) restated(event Value, h Handler) {
+	if event.member("assumed").Kind() == True {
+		o.assume("something before could not be read", h)
+	}
+	if event.member("missed").Kind() == True {
+		for _, s := range o.sessions {
+			s.MissedJobs()
+		}
+	}
+}
+
 // Gap says that messages were missed, for the reason why: jobs seen before are known still, but what was waited for, and extranonces
 // and difficulties for later jobs, are not.
 func (o *Onlooker) Gap(why string, h Handler) {
+	o.behind, o.restating = true, false
 	o.assume(why, h)
 	o.requests.clear(o.forget(h))
 }
@@ -253,7 +301,7 @@ func (o *Onlooker) lost(why string, e *Extranonce, target *work.Target, h Handle
 // begun makes sure that the beginning of the connection was seen, or assumes what happened in it.
 func (o *Onlooker) begun(h Handler) {
 	if !o.opened {
-		o.opened = true
+		o.opened, o.behind = true, true
 		o.assume("the recording begins in the middle of the connection", h)
 	}
 }

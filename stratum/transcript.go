@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -30,6 +31,11 @@ type Line struct {
 	From From
 	// Message is the message as it crossed the wire, valid JSON; nil if there were other bytes, which Raw then holds.
 	Message, Raw []byte
+	// Restated says that the message crossed the wire at that time, before this place of the recording, and is repeated here so that
+	// what follows can be judged without what came before: see [Onlooker.Restate].
+	Restated bool
+	// Omitted is how many bytes stood where Raw is empty, because they may have held a password.
+	Omitted int
 }
 
 // Bytes returns what crossed the wire, for [Onlooker.Observe].
@@ -58,8 +64,8 @@ func (e *LineError) Unwrap() error { return e.Err }
 //
 //	{"time":"2026-11-20T14:40:00.123456Z","session":"a1","from":"miner","message":{…}}
 //
-// from is "pool", "miner", "telemetry" or "touchstone"; raw holds as base64 what was not JSON, instead of message. Other members
-// are ignored. A byte order mark at the beginning, CRLF and blank lines are tolerated.
+// from is "pool", "miner", "telemetry" or "touchstone"; raw holds as base64 what was not JSON, instead of message. "restated":true
+// marks what was said before, and "omitted":N that N bytes were left out. Other members are ignored. A byte order mark at the beginning, CRLF and blank lines are tolerated.
 //
 // It takes a few times MaxTranscriptLine bytes of memory at most, however long the recording is, and does not allocate for lines that
 // can be read. It is for one goroutine.
@@ -224,6 +230,17 @@ func (t *Transcript) member(name []byte, v Value) error {
 		t.line.Message = v
 	case "raw":
 		return t.rawBytes(v)
+	case "restated":
+		if k := v.Kind(); k != True && k != False {
+			return fmt.Errorf("restated: %s: want true or false", v)
+		}
+		t.line.Restated = v.Kind() == True
+	case "omitted":
+		n, err := strconv.ParseUint(string(v), 10, 31)
+		if err != nil {
+			return fmt.Errorf("omitted: %s: want a number of bytes", v)
+		}
+		t.line.Omitted = int(n)
 	}
 	return nil
 }
