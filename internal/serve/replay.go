@@ -248,15 +248,24 @@ func (r *recording) line(l *stratum.Line) {
 		r.early = nil
 	}
 	r.resume()
+	if l.Restated {
+		r.restated(l)
+		return
+	}
 	r.clock(l.Time)
 	if l.From == stratum.FromTelemetry {
 		return
 	}
 	s, err := r.session(l)
 	if err == nil {
-		if err = s.observe(l); errors.Is(err, stratum.ErrReopened) {
+		switch err = s.observe(l); {
+		case errors.Is(err, stratum.ErrReopened):
 			r.drop(s, s.now)
 			if s, err = r.session(l); err == nil {
+				err = s.observe(l)
+			}
+		case errors.Is(err, stratum.ErrResumed):
+			if s, err = r.again(s, l); err == nil {
 				err = s.observe(l)
 			}
 		}
@@ -266,6 +275,19 @@ func (r *recording) line(l *stratum.Line) {
 	}
 	if err != nil {
 		r.fault(l.Number, err)
+	}
+}
+
+// restated takes in a line that says again what was said before. It tells no time: the session was there then, but what it submitted
+// is not in this recording.
+func (r *recording) restated(l *stratum.Line) {
+	if l.From != stratum.FromPool && l.From != stratum.FromMiner {
+		return
+	}
+	if s, err := r.session(l); err != nil {
+		r.fault(l.Number, err)
+	} else {
+		s.restate(l)
 	}
 }
 

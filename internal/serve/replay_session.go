@@ -126,6 +126,23 @@ func (s *replaySession) observe(l *stratum.Line) error {
 	return err
 }
 
+// restate takes in a line that repeats what was said before. What can't be read was told of where it was said first.
+func (s *replaySession) restate(l *stratum.Line) {
+	s.line = l.Number
+	if s.now.IsZero() {
+		s.now = l.Time
+	}
+	if s.interruptions != s.rec.interruptions {
+		s.interrupted()
+	}
+	taken, _ := s.onlooker.Restate(l.From, l.Bytes(), l.Time, s)
+	if taken && l.From == stratum.FromPool {
+		s.lookForJob(s.now)
+	}
+	s.replied = false
+	s.limit()
+}
+
 // limit keeps what waits in all sessions of a recording within bounds.
 func (s *replaySession) limit() {
 	r := s.rec
@@ -262,6 +279,19 @@ func (r *recording) session(l *stratum.Line) (*replaySession, error) {
 	r.list.add(s)
 	r.replay.sessionCount++
 	return s, nil
+}
+
+// again returns a session in the place of s, of which something was missed, and whose state is said again.
+func (r *recording) again(s *replaySession, l *stratum.Line) (*replaySession, error) {
+	r.drop(s, s.now)
+	n, err := r.session(l)
+	if err != nil {
+		return nil, err
+	}
+	r.replay.sessionCount--
+	n.stretch = s.stretch // the workers are the same
+	r.parts += len(n.stretch.workers)
+	return n, nil
 }
 
 // drop ends a session.
