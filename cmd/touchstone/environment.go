@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -12,6 +11,15 @@ import (
 // environmentName is the variable that stands for a flag.
 func environmentName(flag string) string {
 	return "TOUCHSTONE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// applySettings sets the flags of cmd that the command line left alone, from the
+// environment and then from the file of --config.
+func (p *program) applySettings(cmd *cobra.Command) error {
+	if err := p.applyEnvironment(cmd); err != nil {
+		return err
+	}
+	return p.applyConfig(cmd)
 }
 
 // applyEnvironment sets the flags of cmd that the command line left alone from
@@ -29,11 +37,7 @@ func (p *program) applyEnvironment(cmd *cobra.Command) error {
 			values = strings.Fields(value)
 		}
 		for _, v := range values {
-			err := cmd.Flags().Set(f.Name, v)
-			if invalid := (*pflag.InvalidValueError)(nil); errors.As(err, &invalid) {
-				err = valueError(f, v, invalid.Unwrap())
-			}
-			if err != nil {
+			if err := setFlag(cmd, f, v); err != nil {
 				errs = append(errs, withHint(fmt.Errorf("environment variable %s: %w", environmentName(f.Name), err),
 					"unset it, or give --%s, which wins", f.Name))
 				return

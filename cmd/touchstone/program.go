@@ -19,12 +19,14 @@ type program struct {
 	lookupEnv func(string) (string, bool)
 	refused   func() []*hash.Refusal // kernels that compute wrong
 	measure   measureFunc            // nil means bench.Run
+	args      []string               // the command line
 }
 
 // run parses args, runs the command they name, reports its error if there is
 // one, and returns the exit code.
 func (p *program) run(ctx context.Context, args []string) int {
 	root := p.rootCommand()
+	p.args = args
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	// A result that did not reach its reader is no result.
@@ -82,7 +84,7 @@ func (p *program) rootCommand() *cobra.Command {
 			return missingCommand(cmd, args)
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return p.applyEnvironment(cmd)
+			return p.applySettings(cmd)
 		},
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
