@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/touchstone-btc/touchstone/work/share"
@@ -40,6 +41,7 @@ type ServerHandler interface {
 // concurrent use.
 type Server struct {
 	config      ServerConfig
+	current     atomic.Pointer[Vardiff] // complete; not changed
 	extranonces *extranonces
 	readings    sync.Pool // of *serverReading
 }
@@ -65,13 +67,26 @@ func NewServer(c ServerConfig) (*Server, error) {
 	case c.Extranonce2Size == 0:
 		c.Extranonce2Size = defaultExtranonce2Size
 	}
-	if err := c.Vardiff.complete(); err != nil {
+	s := &Server{config: c, extranonces: newExtranonces()}
+	if err := s.SetVardiff(c.Vardiff); err != nil {
 		return nil, fmt.Errorf("stratum server: %w", err)
 	}
-	s := &Server{config: c, extranonces: newExtranonces()}
 	s.readings.New = func() any { return new(serverReading) }
 	return s, nil
 }
+
+// SetVardiff changes how hard shares are, for connections that are there too: with their next Tick. It errs where v makes no sense, and
+// changes nothing then.
+func (s *Server) SetVardiff(v Vardiff) error {
+	if err := v.complete(); err != nil {
+		return err
+	}
+	s.current.Store(&v)
+	return nil
+}
+
+// vardiff returns how hard shares are now.
+func (s *Server) vardiff() *Vardiff { return s.current.Load() }
 
 // SessionKept is how long after the end of a connection its extranonce1 is kept for the miner to come back.
 const SessionKept = 10 * time.Minute

@@ -35,7 +35,7 @@ func (c *ServerSession) configure(dst []byte, m *Message, now time.Time) []byte 
 			}
 		case extensionMinimumDifficulty:
 			d := q.MinimumDifficulty
-			granted := d <= c.server.config.Vardiff.Max
+			granted := d <= c.server.vardiff().Max
 			if answer(extension, granted); granted {
 				harder = true
 				c.setFloor(d)

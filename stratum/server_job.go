@@ -98,13 +98,14 @@ func (c *ServerSession) Tick(dst []byte, now time.Time) []byte {
 	if c.last == nil {
 		return dst
 	}
+	c.want(c.wanted.number) // the bounds may be other ones now
 	c.adjust(now)
 	return c.retarget(dst, now)
 }
 
 // adjust lets vardiff change the difficulty of later jobs.
 func (c *ServerSession) adjust(now time.Time) (changed bool) {
-	v := &c.server.config.Vardiff
+	v := c.server.vardiff()
 	if v.SharesPerMinute < 0 || c.pending() {
 		return false
 	}
@@ -121,7 +122,7 @@ func (c *ServerSession) adjust(now time.Time) (changed bool) {
 
 // want sets the difficulty of later jobs, within the bounds.
 func (c *ServerSession) want(d float64) {
-	d = c.server.config.Vardiff.bound(max(d, c.floor))
+	d = c.server.vardiff().bound(max(d, c.floor))
 	if d == c.wanted.number {
 		return
 	}

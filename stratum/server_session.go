@@ -69,7 +69,7 @@ type ServerSession struct {
 // Open begins a connection.
 func (s *Server) Open(now time.Time) *ServerSession {
 	c := &ServerSession{server: s, shares: s.config.Validator.NewSession(), maskLimit: s.config.VersionMask}
-	c.want(s.config.Vardiff.Start)
+	c.want(s.vardiff().Start)
 	return c
 }
 

@@ -61,7 +61,7 @@ func TestServerConfig(t *testing.T) {
 	}
 	s, err := NewServer(ServerConfig{Validator: v, Handler: p})
 	require.NoError(t, err)
-	require.Equal(t, Vardiff{20, 1, 1e-9, noMax}, s.config.Vardiff)
+	require.Equal(t, Vardiff{20, 1, 1e-9, noMax}, *s.vardiff())
 }
 
 // TestResume has connections taken up again.
@@ -481,6 +481,21 @@ func TestServerVardiff(t *testing.T) {
 		say(t, c, submitLineOf("n", nonce))
 	}
 	require.Equal(t, []string{"w/x"}, pool.asked)
+}
+
+// TestSetVardiff changes the bounds while a connection is there.
+func TestSetVardiff(t *testing.T) {
+	s, pool := testServer(t)
+	pool.job = serverJob(t, "a", 7, true)
+	c := s.Open(serverTime)
+	hello(t, c)
+	require.ErrorContains(t, s.SetVardiff(Vardiff{Min: 2, Max: 1}), "least difficulty 2")
+	require.Empty(t, c.Tick(nil, serverTime))
+	require.NoError(t, s.SetVardiff(Vardiff{SharesPerMinute: -1, Start: 0.5, Min: 0.25}))
+	pool.fresh = func(int) *ServerJob { return serverJob(t, "f", 7, false) }
+	require.Equal(t, fmt.Sprintf(set, "0.25")+serverJobLine("f", 7, false)+"\n", string(c.Tick(nil, serverTime)))
+	require.Empty(t, c.Tick(nil, serverTime))
+	require.Contains(t, hello(t, s.Open(serverTime)), fmt.Sprintf(set, "0.5"))
 }
 
 // TestServerConcurrent has many sessions at once, each with a goroutine; under -race it shows what they share.
