@@ -16,17 +16,19 @@ import (
 const statusInterval = 250 * time.Millisecond
 
 // console writes a command's words: results to standard output, logs to
-// standard error, and one status line, redrawn in place, if standard error is
-// a terminal. Results and logs never mix with the status line. It is safe to
-// share.
+// standard error, and a status line or a block of lines, redrawn in place, if
+// standard error is a terminal. Results and logs never mix with these. It is
+// safe to share.
 type console struct {
 	mu     sync.Mutex
 	out    *bufio.Writer
 	err    io.Writer
 	width  func() int // columns of the terminal on standard error; 0: not a terminal
+	height func() int // its rows; nil: 24
 	flush  bool       // a person watches standard output
 	status bool       // a status line stands on the screen
 	drawn  time.Time
+	block  block
 }
 
 func newConsole(out, err *os.File) *console {
@@ -44,6 +46,13 @@ func newConsole(out, err *os.File) *console {
 			}
 			return columns
 		}
+		c.height = func() int {
+			_, rows, err := term.GetSize(int(os.Stderr.Fd()))
+			if err != nil || rows <= 0 {
+				return 24
+			}
+			return rows
+		}
 	}
 	return c
 }
@@ -54,6 +63,7 @@ func (c *console) Print(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.erase()
+	defer c.redraw()
 	fmt.Fprintf(c.out, format+"\n", args...)
 	if c.flush {
 		c.out.Flush()
@@ -65,6 +75,7 @@ func (c *console) Write(line []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.erase()
+	defer c.redraw()
 	n, err := c.out.Write(line)
 	if c.flush {
 		c.out.Flush()
@@ -84,6 +95,7 @@ func (c *console) Log(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.erase()
+	defer c.redraw()
 	c.out.Flush()
 	fmt.Fprintf(c.err, format+"\n", args...)
 }
@@ -110,22 +122,61 @@ func (c *console) Status(now time.Time, text func(columns int) string) {
 	c.status, c.drawn = true, now
 }
 
-// ClearStatus takes the status line off the screen.
+// Block replaces the lines at the bottom of the terminal, if there is one, by
+// those that text returns: at most so many rows, each of at most so many
+// columns as displayed. They stay there, below what is logged, until
+// ClearStatus. Text is called only where they are shown.
+func (c *console) Block(text func(columns, rows int) []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	columns, rows := c.width(), 24
+	if columns == 0 {
+		return
+	}
+	if c.height != nil {
+		rows = c.height()
+	}
+	// The last column stays free: writing there makes some terminals wrap. The
+	// first rows do for what was logged last.
+	room := max(rows-blockFree, 1)
+	lines := text(columns-1, room)
+	lines = lines[:min(len(lines), room)]
+	b := c.block.replace(lines, columns)
+	if c.status {
+		b = append([]byte("\r\x1b[K"), b...)
+		c.status = false
+	}
+	c.err.Write(b)
+}
+
+// ClearStatus takes the status line or the block off the screen.
 func (c *console) ClearStatus() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.erase()
+	c.block = block{}
 }
 
-// erase takes the status line off the screen; the caller holds mu.
+// erase takes the status line and the block off the screen; the caller holds mu.
 func (c *console) erase() {
 	if c.status {
 		io.WriteString(c.err, "\r\x1b[K")
 		c.status = false
 	}
+	if b := c.block.erase(c.width()); len(b) > 0 {
+		c.err.Write(b)
+	}
 }
 
-// Close takes the status line off the screen, flushes the results and returns
+// redraw puts the block on the screen again, after something was written
+// above it; the caller holds mu.
+func (c *console) redraw() {
+	if b := c.block.draw(c.width()); len(b) > 0 {
+		c.err.Write(b)
+	}
+}
+
+// Close takes the status line and the block off the screen, flushes the results and returns
 // the first error of writing any of them.
 func (c *console) Close() error {
 	c.ClearStatus()
