@@ -86,7 +86,7 @@ func (v *liveView) perMinute(s *serve.Snapshot) float64 {
 
 // liveText is the view, in that many rows and columns at most.
 func liveText(s *serve.Snapshot, perMinute float64, columns, rows int) []string {
-	lines := joinParts(liveHeader(s, perMinute), columns)
+	lines := stackParts(liveHeader(s, perMinute), columns)
 	lines = append(lines, liveTroubles(s)...)
 	lines = lines[:min(len(lines), rows)]
 	for i, l := range lines {
@@ -148,9 +148,9 @@ func liveTroubles(s *serve.Snapshot) (lines []string) {
 	return lines
 }
 
-// joinParts puts parts into lines of that many columns, as many as fit into
+// stackParts puts parts into lines of that many columns, as many as fit into
 // each.
-func joinParts(parts []string, columns int) (lines []string) {
+func stackParts(parts []string, columns int) (lines []string) {
 	const between = " | "
 	for _, p := range parts {
 		if last := len(lines) - 1; last >= 0 && textWidth(lines[last])+len(between)+textWidth(p) <= columns {
