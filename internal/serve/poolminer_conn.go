@@ -28,8 +28,8 @@ type minerConn struct {
 	// Guarded by mu.
 	client    *stratum.Client
 	latest    *stratum.ClientWork
-	out       []byte // to be sent
-	shares    map[uint64]*waitingShare
+	out       []byte                   // to be sent
+	shares    map[uint64]*waitingShare // nil when it has ended
 	usedSince time.Time
 	connected time.Time
 	jobAt     time.Time
@@ -82,6 +82,9 @@ func (m *PoolMiner) connect(ctx context.Context, p *minedPool) *minerConn {
 			m.answered(c, s, AnswerUnknown, "")
 		}
 		c.shares = nil
+		if m.serving == c {
+			m.idle()
+		}
 		m.tellNews(connNews{c, true, err})
 	})
 	return c

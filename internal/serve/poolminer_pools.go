@@ -197,9 +197,7 @@ func (s *supervisor) use(c *minerConn) error {
 	if c != s.attempt {
 		return nil
 	}
-	s.attempt = nil
-	before := s.active
-	s.active, s.everUsed = c, true
+	s.everUsed = true
 	if s.miner == nil { // only this goroutine sets it
 		s.mu.Lock()
 		mask := c.latest.Job.VersionMask
@@ -213,6 +211,11 @@ func (s *supervisor) use(c *minerConn) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if c.shares == nil {
+		return nil // it has ended since; that is the next of the news
+	}
+	before := s.active
+	s.active, s.attempt = c, nil
 	c.usedSince = time.Now()
 	w := c.latest
 	s.config.OnEvent(PoolConnected{

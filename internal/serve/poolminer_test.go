@@ -1,0 +1,529 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/touchstone-btc/touchstone/hash"
+	"github.com/touchstone-btc/touchstone/stratum"
+	"github.com/touchstone-btc/touchstone/work"
+	"github.com/touchstone-btc/touchstone/work/share"
+)
+
+// runningMiner is a PoolMiner in a test.
+type runningMiner struct {
+	t    *testing.T
+	stop context.CancelFunc
+	done chan error
+
+	mu     sync.Mutex
+	events []Event
+	more   chan struct{}
+}
+
+// quickTimes are for pools of this machine that answer at once; what makes a pool count as hung is far off all the same.
+func quickTimes() PoolTimes {
+	return PoolTimes{Retry: 10 * time.Millisecond, LongestRetry: 50 * time.Millisecond, Stable: time.Nanosecond}
+}
+
+// startPoolMiner runs a miner until the test ends, which fails if it leaves anything behind.
+func startPoolMiner(t *testing.T, c PoolMinerConfig) *runningMiner {
+	t.Helper()
+	if c.Threads == 0 {
+		c.Threads = 2
+	}
+	if c.Kernel == hash.Auto {
+		kernel, err := hash.ParseKernel("generic")
+		require.NoError(t, err)
+		c.Kernel = kernel
+	}
+	if c.VersionMask == 0 {
+		c.VersionMask = work.MaskBIP320
+	}
+	if c.Times == (PoolTimes{}) {
+		c.Times = quickTimes()
+	}
+	r := &runningMiner{t: t, done: make(chan error, 1), more: make(chan struct{}, 1)}
+	c.OnEvent = func(e Event) {
+		r.mu.Lock()
+		r.events = append(r.events, e)
+		r.mu.Unlock()
+		select {
+		case r.more <- struct{}{}:
+		default:
+		}
+	}
+	m, err := NewPoolMiner(c)
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	go func() { r.done <- m.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if t.Failed() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			for _, e := range r.events[max(0, len(r.events)-20):] {
+				t.Logf("%s %+v", e.Kind(), e)
+			}
+		}
+	})
+	return r
+}
+
+// wait waits for the end, of itself or as told.
+func (r *runningMiner) wait() error {
+	r.t.Helper()
+	select {
+	case err := <-r.done:
+		return err
+	case <-time.After(scriptPatience):
+		require.FailNow(r.t, "the miner does not end")
+	}
+	return nil
+}
+
+// end stops the miner and returns its last event.
+func (r *runningMiner) end() MinerStopped {
+	r.t.Helper()
+	r.stop()
+	require.NoError(r.t, r.wait())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last, ok := r.events[len(r.events)-1].(MinerStopped)
+	require.True(r.t, ok)
+	return last
+}
+
+// minerEvents returns the events of a type so far.
+func minerEvents[E Event](r *runningMiner) (all []E) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.events {
+		if e, ok := e.(E); ok {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// awaitEvents waits for n events of a type and returns all there are.
+func awaitEvents[E Event](r *runningMiner, n int) []E {
+	r.t.Helper()
+	limit := time.After(scriptPatience)
+	for {
+		if all := minerEvents[E](r); len(all) >= n {
+			return all
+		}
+		select {
+		case <-r.more:
+		case <-limit:
+			require.FailNow(r.t, "no such event", "%T", *new(E))
+		}
+	}
+}
+
+// goroutines returns a check that no goroutine was left behind since.
+func goroutines(t *testing.T) func() {
+	before := runtime.NumGoroutine()
+	return func() {
+		t.Helper()
+		var n int
+		for range 500 {
+			if n = runtime.NumGoroutine(); n <= before {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		buf := make([]byte, 1<<20)
+		require.FailNow(t, "goroutines are left", "%d, before %d\n%s", n, before, buf[:runtime.Stack(buf, true)])
+	}
+}
+
+// A pool, a job, shares that are all good, and the end after as many as were asked for.
+func TestPoolMiner(t *testing.T) {
+	left := goroutines(t)
+	pool := newScriptPool(t)
+	url := pool.listen(nil)
+	url.User, url.Password = "alice", "secret"
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{url}, Shares: 30, StatusEvery: time.Millisecond})
+	require.NoError(t, r.wait())
+	c := pool.next()
+	c.gone()
+	require.Empty(t, c.refusals())
+	require.Len(t, c.verdicts, 30)
+	require.Equal(t, []string{`"touchstone"`}, c.subscribed)
+	stopped := minerEvents[MinerStopped](r)
+	require.Len(t, stopped, 1)
+	require.Equal(t, 30, stopped[0].Accepted)
+	require.Zero(t, stopped[0].Rejected+stopped[0].Unknown+stopped[0].Blocks)
+	require.Positive(t, stopped[0].Hashes)
+	connected := minerEvents[PoolConnected](r)
+	require.Len(t, connected, 1)
+	require.Equal(t, "1fffe000", connected[0].VersionMask)
+	require.Equal(t, "alice", connected[0].Worker)
+	shares := minerEvents[ShareAnswered](r)
+	require.Len(t, shares, 30)
+	for _, s := range shares {
+		require.Equal(t, AnswerAccepted, s.Answer)
+		require.GreaterOrEqual(t, s.Difficulty, s.Required)
+		require.InEpsilon(t, easyDifficulty, s.Required, 1e-9)
+		require.Equal(t, url.String(), s.Pool)
+	}
+	for _, e := range r.events {
+		require.NotContains(t, strings.ToLower(e.Kind()), "secret")
+	}
+	pool.close()
+	left()
+}
+
+// While the first pool fails the second is used, and the first again when it works.
+func TestPoolMinerFailover(t *testing.T) {
+	left := goroutines(t)
+	first, second := newScriptPool(t), newScriptPool(t)
+	url := first.listen(nil)
+	first.close()
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{url, second.listen(nil)}})
+	c := second.next()
+	c.credited(3, "a")
+	require.Contains(t, minerEvents[PoolLost](r)[0].Error, "refused")
+
+	first.listen(nil)
+	back := first.next()
+	back.credited(3, "a")
+	c.gone()
+	require.Empty(t, c.refusals())
+
+	back.conn.Close()
+	c = second.next()
+	back = first.next()
+	back.credited(3, "a")
+	require.Equal(t, []string{`"touchstone"`, `"session-e0000001"`}, back.subscribed, "the session is taken up again")
+	stopped := r.end()
+	require.Empty(t, back.refusals())
+	require.Zero(t, stopped.Rejected)
+	first.close()
+	second.close()
+	left()
+}
+
+// A pool that takes the connection and says nothing, and one that falls silent, are left for another.
+func TestPoolMinerHung(t *testing.T) {
+	mute, works := newScriptPool(t), newScriptPool(t)
+	mute.mute = true
+	times := quickTimes()
+	times.Handshake = 100 * time.Millisecond
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{mute.listen(nil), works.listen(nil)}, Times: times})
+	works.next().credited(1, "a")
+	require.Contains(t, minerEvents[PoolLost](r)[0].Error, "no job within 100ms")
+	r.end()
+
+	silent := newScriptPool(t)
+	times = quickTimes()
+	times.Job = 300 * time.Millisecond
+	r = startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{silent.listen(nil)}, Times: times})
+	silent.next()
+	silent.next()
+	require.Contains(t, minerEvents[PoolLost](r)[0].Error, "no new job within 300ms")
+	r.end()
+
+	// One that takes shares and does not answer.
+	deaf := newScriptPool(t)
+	deaf.answer = func(*scriptConn, []byte, share.Verdict) {}
+	times = quickTimes()
+	times.Reply = 100 * time.Millisecond
+	r = startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{deaf.listen(nil)}, Times: times})
+	deaf.next()
+	deaf.next()
+	require.Contains(t, minerEvents[PoolLost](r)[0].Error, "no answer to a share within 100ms")
+	stopped := r.end()
+	require.Zero(t, stopped.Accepted+stopped.Rejected)
+	require.Positive(t, stopped.Unknown)
+	require.Len(t, minerEvents[ShareAnswered](r), stopped.Unknown)
+}
+
+// A connection that breaks in the middle of a line is made again.
+func TestPoolMinerCut(t *testing.T) {
+	pool := newScriptPool(t)
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}})
+	c := pool.next()
+	c.credited(1, "a")
+	c.send(`{"id":null,"method":"mining.notify","params":["b","00`)
+	c.conn.Close()
+	pool.next().credited(3, "a")
+	require.Contains(t, awaitEvents[PoolLost](r, 1)[0].Error, "closed the connection")
+	require.Zero(t, r.end().Rejected)
+}
+
+// What is no job is told and skipped: the search goes on.
+func TestPoolMinerMalformedJob(t *testing.T) {
+	pool := newScriptPool(t)
+	pool.greet = func(c *scriptConn) {
+		c.send(lines(`{"id":null,"method":"mining.notify","params":["bad"]}`))
+		c.difficulty(easyDifficulty)
+		c.job("a", 1, true)
+		c.send(lines(
+			`{"id":null,"method":"mining.notify","params":["worse","00","00","00",[],"20000000","1d00ffff","691f2840",true]}`,
+			`{"id":null,"method":"mining.set_difficulty","params":[-1]}`, `{"id":null,`, `{"id":null,"method":"client.show_message","params":["hear, hear"]}`))
+	}
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}})
+	c := pool.next()
+	c.credited(3, "a")
+	bad := awaitEvents[PoolUnreadable](r, 4)
+	require.Contains(t, bad[0].Error, "mining.notify: params: 1 elements: want 9")
+	require.Equal(t, "hear, hear", awaitEvents[PoolMessage](r, 1)[0].Text)
+	require.Zero(t, r.end().Rejected)
+	require.Empty(t, c.refusals())
+}
+
+// A pool that does not take the worker, or shows the wrong certificate, is an error at the start.
+func TestPoolMinerRefused(t *testing.T) {
+	left := goroutines(t)
+	pool := newScriptPool(t)
+	pool.refuse = "who is that?"
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}})
+	err := r.wait()
+	var refused *stratum.AuthorizeError
+	require.True(t, errors.As(err, &refused))
+	require.Equal(t, "who is that?", refused.Reply.Words)
+	require.Contains(t, err.Error(), pool.address)
+	pool.close()
+	left()
+}
+
+// A pool may send its miners to another address of its own domain, and nowhere else.
+func TestPoolMinerReconnect(t *testing.T) {
+	home, moved, thief := newScriptPool(t), newScriptPool(t), newScriptPool(t)
+	homeURL, movedURL, thiefURL := home.listen(nil), moved.listen(nil), thief.listen(nil)
+	names := map[string]PoolURL{"eu.pool.example.com:3333": homeURL, "us.pool.example.com:3334": movedURL, "thief.example.net:3333": thiefURL}
+	url, err := ParsePoolURL("stratum+tcp://eu.pool.example.com:3333")
+	require.NoError(t, err)
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{url}, dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		to, known := names[address]
+		if !known {
+			return nil, errors.New("no such host")
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, to.Address())
+	}})
+	c := home.next()
+	c.send(lines(`{"id":null,"method":"client.reconnect","params":["thief.example.net",3333,0]}`))
+	require.Equal(t, "thief.example.net:3333", awaitEvents[ReconnectRefused](r, 1)[0].To)
+	c.credited(3, "a")
+	c.send(lines(`{"id":null,"method":"client.reconnect","params":["us.pool.example.com","3334","0"]}`))
+	c.gone()
+	c = moved.next()
+	c.credited(3, "a")
+	require.Equal(t, "us.pool.example.com:3334", awaitEvents[PoolConnected](r, 2)[1].Address)
+	require.Equal(t, url.String(), minerEvents[PoolConnected](r)[1].Pool)
+	// When it fails there, it is at its own address again.
+	c.conn.Close()
+	home.next().credited(1, "a")
+	require.Zero(t, r.end().Rejected)
+	require.Empty(t, thief.conns)
+}
+
+func TestSameDomain(t *testing.T) {
+	for _, one := range []struct {
+		from, to string
+		same     bool
+	}{
+		{"pool.example.com", "pool.example.com", true},
+		{"pool.example.com", "POOL.example.com.", true},
+		{"pool.example.com", "eu.pool.example.com", true},
+		{"pool.example.com", "example.com", true},
+		{"pool.example.com", "backup.example.com", true},
+		{"pool.example.com", "example.net", false},
+		{"pool.example.com", "notexample.com", false},
+		{"pool.example.co.uk", "other.co.uk", false},
+		{"pool.example.co.uk", "eu.example.co.uk", true},
+		{"a.github.io", "b.github.io", false},
+		{"com", "example.com", false},
+		{"localhost", "localhost", true},
+		{"localhost", "evil.localhost", false},
+		{"192.0.2.1", "192.0.2.1", true},
+		{"192.0.2.1", "::ffff:192.0.2.1", true},
+		{"192.0.2.1", "192.0.2.2", false},
+		{"192.0.2.1", "1.192.0.2.1", false},
+		{"2001:db8::1", "[2001:DB8:0::1]", true},
+		{"pool.example.com", "192.0.2.1", false},
+		{"", "", false},
+		{"pool.example.com", "", false},
+		{"pool.example.com", "pool..example.com", false},
+	} {
+		require.Equal(t, one.same, sameDomain(one.from, one.to), "%s to %s", one.from, one.to)
+		require.Equal(t, one.same, sameDomain(one.to, one.from), "%s to %s", one.to, one.from)
+	}
+}
+
+// Bits are rolled as granted, and no others from the moment that the pool takes some back.
+func TestPoolMinerMask(t *testing.T) {
+	pool := newScriptPool(t)
+	pool.mask = 0x0000e000
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}})
+	c := pool.next()
+	c.credited(50, "a")
+	// What was found before it is told is not refused here.
+	c.send(string(stratum.AppendSetVersionMask(nil, 0x00002000)))
+	c.job("b", 1, true)
+	c.credited(1, "b")
+	c.session.SetMask(0x00002000)
+	c.locked(func() { c.verdicts, c.jobs = nil, nil })
+	c.credited(50, "b")
+	rolled := map[uint32]bool{}
+	c.locked(func() {
+		for _, v := range c.verdicts {
+			rolled[uint32(v.Header[0])|uint32(v.Header[1])<<8|uint32(v.Header[2])<<16|uint32(v.Header[3])<<24] = true
+		}
+	})
+	require.Zero(t, r.end().Rejected)
+	require.Empty(t, c.refusals())
+	for version := range rolled {
+		require.Contains(t, []uint32{0x20000000, 0x20002000}, version)
+	}
+
+	none := newScriptPool(t)
+	none.mask = 0
+	r = startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{none.listen(nil)}})
+	c = none.next()
+	c.credited(20, "a")
+	require.Zero(t, r.end().Rejected)
+	require.Empty(t, c.refusals())
+}
+
+// Another extranonce holds for the jobs after it, whatever its size.
+func TestPoolMinerExtranonce(t *testing.T) {
+	pool := newScriptPool(t)
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}})
+	c := pool.next()
+	c.credited(3, "a")
+	for i, size := range []int{0, 1, 2, 16, 4} {
+		e := stratum.Extranonce{Extranonce1: slices.Repeat([]byte{byte(i)}, i), Extranonce2Size: size}
+		c.locked(func() {
+			require.NoError(t, c.session.SetExtranonce(e.Extranonce1, size))
+			c.send(string(stratum.AppendSetExtranonce(nil, e)))
+			c.extranonce = e
+		})
+		id := string(rune('b' + i))
+		c.job(id, 1, false)
+		c.credited(3, id)
+	}
+	require.Zero(t, r.end().Rejected)
+	require.Empty(t, c.refusals())
+}
+
+// However easy shares are, only so many wait for their answers, and threads that wait for room turn to other work at once.
+func TestPoolMinerFlood(t *testing.T) {
+	left := goroutines(t)
+	pool := newScriptPool(t)
+	pool.greet = func(c *scriptConn) {
+		c.difficulty(1e-9)
+		c.job("a", 1, true)
+	}
+	var mu sync.Mutex
+	holding, held := true, [][]byte{}
+	pool.answer = func(c *scriptConn, id []byte, v share.Verdict) {
+		mu.Lock()
+		defer mu.Unlock()
+		if holding {
+			held = append(held, slices.Clone(id))
+			return
+		}
+		c.reply(id, v)
+	}
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}})
+	c := pool.next()
+	c.credited(maxOutstandingShares, "a")
+	c.job("b", 2, true)
+	for _, e := range awaitEvents[PoolJob](r, 2)[1:] {
+		require.Equal(t, "b", e.Job)
+	}
+	c.locked(func() { require.Len(t, c.verdicts, maxOutstandingShares) })
+	mu.Lock()
+	for _, id := range held {
+		c.send(string(stratum.AppendResult(nil, id, "true")))
+	}
+	holding = false
+	mu.Unlock()
+	c.credited(1000, "b")
+	require.Empty(t, c.refusals(), "nothing is stale")
+	// Threads that wait for room do not delay the end.
+	mu.Lock()
+	holding = true
+	mu.Unlock()
+	stopped := r.end()
+	require.LessOrEqual(t, stopped.Unknown, maxOutstandingShares)
+	require.Zero(t, stopped.Rejected)
+	pool.close()
+	left()
+}
+
+// When the pool turns to another block, no share of the one before comes any more.
+func TestPoolMinerStale(t *testing.T) {
+	pool := newScriptPool(t)
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}})
+	c := pool.next()
+	for i := range 20 {
+		id := string(rune('b' + i))
+		c.job(id, byte(2+i), i%2 == 0) // some don't say that it is clean
+		c.credited(2, id)
+	}
+	r.end()
+	// Those that crossed the new job on their way are stale; but none comes after a share of a newer one.
+	c.locked(func() {
+		require.True(t, slices.IsSorted(c.jobs))
+		for i, v := range c.verdicts {
+			require.True(t, v.Word.Credited() || v.Word == share.Stale, "%s: %s: %s", c.jobs[i], v.Word, v.Detail())
+		}
+	})
+}
+
+// A pool over TLS is used only if its certificate is trusted.
+func TestPoolMinerTLS(t *testing.T) {
+	left := goroutines(t)
+	dir := t.TempDir()
+	client := testCertificate(t, dir+"/cert", dir+"/key")
+	certificate, err := LoadCertificate(dir+"/cert", dir+"/key")
+	require.NoError(t, err)
+	pool := newScriptPool(t)
+	url := pool.listen(certificate.Config())
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{url}, Roots: client.RootCAs, Shares: 5})
+	require.NoError(t, r.wait())
+	require.Empty(t, pool.next().refusals())
+
+	r = startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{url}})
+	require.ErrorContains(t, r.wait(), "certificate")
+	pool.close()
+	left()
+}
+
+// A share that is a block is told, counted, and ends the run when there are enough.
+func TestPoolMinerBlocks(t *testing.T) {
+	pool := newScriptPool(t)
+	pool.greet = func(c *scriptConn) {
+		c.difficulty(easyDifficulty)
+		j := c.work("a", 1)
+		j.Bits = 0x1f00ffff
+		c.notify(j, true)
+	}
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}, Blocks: 2})
+	require.NoError(t, r.wait())
+	require.Len(t, minerEvents[ShareIsFound](r), 2)
+	stopped := minerEvents[MinerStopped](r)[0]
+	require.Equal(t, 2, stopped.Blocks)
+	blocks := 0
+	for _, s := range minerEvents[ShareAnswered](r) {
+		if s.Block {
+			blocks++
+		}
+	}
+	require.Equal(t, 2, blocks)
+}
