@@ -13,7 +13,7 @@ const maxUnanswered = 1024
 
 // observe takes in a message.
 func (w *witness) observe(from stratum.From, line []byte) {
-	w.listen(from, line)
+	w.listen(from, line, &w.judge.said)
 	// What can't be read is in the recording, and changes nothing here but what the onlooker knows.
 	_ = w.onlooker.Observe(from, line, w.now, w)
 	if from == stratum.FromPool {
@@ -28,8 +28,9 @@ func (w *witness) observe(from stratum.From, line []byte) {
 	}
 }
 
-// listen hears what the onlooker is not interested in: who the device is, and where the pool sends it.
-func (w *witness) listen(from stratum.From, line []byte) {
+// listen hears what the onlooker is not interested in: who the device is, and where the pool sends it. m is what the line is read into,
+// if it has to be.
+func (w *witness) listen(from stratum.From, line []byte, m *stratum.Message) {
 	// Few messages are looked into: those that name one of the methods, or may do so in another spelling.
 	switch {
 	case from == stratum.FromMiner && (mayBe(line, stratum.MethodSubscribe) || mayBe(line, stratum.MethodAuthorize)):
@@ -37,14 +38,13 @@ func (w *witness) listen(from stratum.From, line []byte) {
 	default:
 		return
 	}
-	m := &w.judge.said
 	if stratum.Decode(line, m) != nil {
 		return
 	}
 	switch {
 	case from == stratum.FromMiner && m.Method == stratum.MethodSubscribe:
-		if len(m.Params) > 0 && m.Params[0].Kind() == stratum.String {
-			w.agent = plainText(m.Params[0])
+		if q, err := m.SubscribeRequest(); err == nil {
+			w.agent = q.UserAgent
 			w.device.Is(w.agent, w.worker)
 		}
 	case from == stratum.FromMiner && m.Method == stratum.MethodAuthorize:
@@ -96,10 +96,13 @@ func (w *witness) Submitted(s *stratum.Submit) {
 
 // Replied compares the pool's answer with our verdict.
 func (w *witness) Replied(number uint64, reply stratum.Reply) {
-	s, ok := w.shares.take(number)
-	if !ok {
-		return
+	if s, ok := w.shares.take(number); ok {
+		w.replied(&s, reply)
 	}
+}
+
+// replied compares the pool's answer with our verdict.
+func (w *witness) replied(s *bookedShare, reply stratum.Reply) {
 	w.named(s.text.Worker)
 	w.device.Said(&s.verdict, s.err, reply, w.now.Sub(s.at))
 	if s.err != nil || reply.Accepted == s.verdict.Word.Credited() {
@@ -107,7 +110,7 @@ func (w *witness) Replied(number uint64, reply stratum.Reply) {
 	}
 	w.judge.totals.disagreed.Add(1)
 	if untold, tell := w.told.may(w.now); tell {
-		e := disagreement(w.session, w.pool, &s, reply)
+		e := disagreement(w.session, w.pool, s, reply)
 		e.Untold = untold
 		w.judge.onEvent(e)
 	}

@@ -72,7 +72,9 @@ type Proxy struct {
 	settings  atomic.Pointer[proxySettings]
 	upstreams *upstreams
 	judge     *judge
-	started   time.Time
+	// easier judges by the difficulties that devices are given, where those are ours.
+	easier  *share.Validator
+	started time.Time
 
 	events *eventQueue
 
@@ -119,6 +121,7 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 	p := &Proxy{config: c, started: time.Now(), events: newEventQueue(c.OnEvent), flows: map[proxied]struct{}{}}
 	p.upstreams = newUpstreams(p.emit)
 	p.judge = newJudge(share.NewValidator(share.Options{}), p.emit)
+	p.easier = share.NewValidator(share.Options{})
 	if err := p.configure(c); err != nil {
 		return nil, err
 	}
@@ -285,8 +288,8 @@ func (p *Proxy) stopped() ProxyStopped {
 	}
 }
 
-// serve joins a device to a pool, until either leaves or ctx ends. Nothing that the device does is punished: what it sends is between it and
-// the pool.
+// serve joins a device to a pool, until either leaves or ctx ends, and returns why. In transparent mode nothing that the device says is punished:
+// that is between it and the pool.
 func (p *Proxy) serve(ctx context.Context, lines *Lines) error {
 	defer lines.Close()
 	conn, pool, err := p.upstreams.connect(ctx)
@@ -296,19 +299,22 @@ func (p *Proxy) serve(ctx context.Context, lines *Lines) error {
 		}
 		return nil
 	}
-	p.run(ctx, newFlow(p, p.settings.Load(), lines, conn, pool))
-	return nil
+	s := p.settings.Load()
+	if s.mode() == ModeTransparent {
+		return p.run(ctx, newFlow(p, s, lines, conn, pool))
+	}
+	return p.run(ctx, newRewriter(p, s, lines, conn, pool))
 }
 
 // runner is a connection that can be run.
 type runner interface {
 	proxied
-	// run carries what crosses the connection until it has ended.
-	run()
+	// run carries what crosses the connection until it has ended, and returns why it did.
+	run() error
 }
 
 // run runs a connection, known to those who look after all of them.
-func (p *Proxy) run(ctx context.Context, r runner) {
+func (p *Proxy) run(ctx context.Context, r runner) error {
 	p.mu.Lock()
 	p.flows[r] = struct{}{}
 	p.devices++
@@ -316,10 +322,11 @@ func (p *Proxy) run(ctx context.Context, r runner) {
 	if ctx.Err() != nil { // drain may have missed it, and the device was told nothing yet
 		r.end(errStopped)
 	}
-	r.run()
+	reason := r.run()
 	p.mu.Lock()
 	delete(p.flows, r)
 	p.mu.Unlock()
+	return reason
 }
 
 // turnAway tells that no pool could be reached.

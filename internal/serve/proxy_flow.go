@@ -151,7 +151,7 @@ var (
 )
 
 // run forwards until both directions have ended.
-func (f *flow) run() {
+func (f *flow) run() error {
 	f.proxy.emit(DeviceJoined{f.session, f.peer, f.upstream.url.String()})
 	var group sync.WaitGroup
 	group.Go(func() { f.carry(stratum.FromMiner, f.device, f.pool, make([]byte, fromDeviceBuffer)) })
@@ -165,6 +165,7 @@ func (f *flow) run() {
 	f.witness.close(now)
 	f.mu.Unlock()
 	f.left(now)
+	return f.reason
 }
 
 // drain lets the device say nothing more; what it said is answered.
