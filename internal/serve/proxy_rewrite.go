@@ -78,9 +78,9 @@ func (quiet) Assumed(string)                {}
 type fate uint8
 
 const (
-	passOn fate = iota
-	credit        // answer true
-	refuse        // answer what is wrong
+	fateForward fate = iota
+	fateCredit       // answer true
+	fateRefuse       // answer what is wrong
 )
 
 // upstreamLines are the limits of a connection to a pool: none, but for the length of lines and for being read.
@@ -150,7 +150,7 @@ func (r *rewriter) over(from stratum.From, err error) {
 	case errors.Is(err, io.EOF):
 		r.end(errPoolLeft)
 	default:
-		r.end(fmt.Errorf("%w: %w", errPoolLeft, dialCause(err)))
+		r.end(fmt.Errorf("%w: %v", errPoolLeft, dialCause(err))) // not the device's fault, which is what %w would make of it
 	}
 }
 
@@ -178,11 +178,11 @@ func (r *rewriter) settled() bool {
 func (r *rewriter) fromDevice(line []byte, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.who.now, r.fate = now, passOn
+	r.who.now, r.fate = now, fateForward
 	ticket := r.device.saw(stratum.FromMiner, line, now, deviceEar{r})
 	r.who.listen(stratum.FromMiner, line, &r.message)
 	r.configured(line)
-	if r.fate == passOn {
+	if r.fate == fateForward {
 		ticket = r.pools.saw(stratum.FromMiner, line, now, poolEar{r})
 		r.up.Write(line, r.written(line, ticket))
 		return
@@ -190,7 +190,7 @@ func (r *rewriter) fromDevice(line []byte, now time.Time) {
 	if stratum.Decode(line, &r.message) != nil || !r.message.HasID() {
 		return // no answer is wanted
 	}
-	if r.fate == credit {
+	if r.fate == fateCredit {
 		r.out = stratum.AppendResult(r.out[:0], r.message.ID, "true")
 	} else {
 		code, text := stratum.Code(&r.verdict)
@@ -296,9 +296,9 @@ func (r deviceEar) Submitted(s *stratum.Submit) {
 	case r.verdict.Block || r.err != nil || err != nil || pool.Credited():
 	case r.pace != nil && !r.settings.enforce && (pool == share.Stale || pool == share.UnknownJob):
 	case v.Word.Credited():
-		r.fate = credit
+		r.fate = fateCredit
 	default:
-		r.fate, r.verdict = refuse, v
+		r.fate, r.verdict = fateRefuse, v
 	}
 }
 

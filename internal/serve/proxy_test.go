@@ -277,9 +277,7 @@ func requireReplayed(t *testing.T, tp *testProxy, dir string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	require.NoError(t, err)
-	if len(files) == 0 {
-		return // nothing is recorded yet
-	}
+	require.NotEmpty(t, files)
 	var recording bytes.Buffer
 	for _, f := range files {
 		b, err := os.ReadFile(f)
