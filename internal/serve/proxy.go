@@ -15,7 +15,8 @@ import (
 
 // ProxyConfig says how a Proxy runs. It is not touched after it was given away.
 type ProxyConfig struct {
-	// Listen says where to wait for devices. At least one.
+	// Listen says where to wait for devices. At least one. In transparent mode, Idle is how long nothing may cross a connection in
+	// either direction, and LinesPerSecond has no effect: what is too much is for the pool to say.
 	Listen []ListenAt
 	// Pools are URLs, see ParsePoolURL, in the order in which they are wanted. At least one. They carry no credentials: those are the
 	// devices' own.
@@ -28,8 +29,6 @@ type ProxyConfig struct {
 	// Silence is how long a pool may leave a device without any answer before both are disconnected and the pool counts as failed.
 	// Default: 2 min.
 	Silence time.Duration
-	// Idle is how long a connection may carry nothing in either direction. Default: 10 min. Negative: for ever.
-	Idle time.Duration
 	// Enforce answers bad shares instead of forwarding them. Default: everything is forwarded.
 	Enforce bool
 	// ShareRate, if not 0, is how many shares a minute each device is to find: it gets an easier difficulty than the pool's, and only
@@ -48,8 +47,7 @@ type ProxyConfig struct {
 
 // Defaults of ProxyConfig, and times that are not configured.
 const (
-	defaultSilence   = 2 * time.Minute
-	defaultProxyIdle = 10 * time.Minute
+	defaultSilence = 2 * time.Minute
 	// proxyStall is how long whoever we write to may take nothing.
 	proxyStall = time.Minute
 	// proxyLinger is how long a connection of which one side has ended waits for the other.
@@ -87,10 +85,10 @@ type Proxy struct {
 
 // proxySettings are what new connections begin with.
 type proxySettings struct {
-	silence, idle time.Duration
-	enforce       bool
-	shareRate     float64
-	back          bool
+	silence   time.Duration
+	enforce   bool
+	shareRate float64
+	back      bool
 }
 
 // proxied is a connection of a device, in either mode.
@@ -147,12 +145,9 @@ func (p *Proxy) configure(c ProxyConfig) error {
 	case c.ShareRate < 0 || c.ShareRate > maxShareRate:
 		return fmt.Errorf("share rate %g: want up to %d a minute, or 0 for the pool's difficulty", c.ShareRate, maxShareRate)
 	}
-	s := &proxySettings{silence: c.Silence, idle: c.Idle, enforce: c.Enforce, shareRate: c.ShareRate, back: c.Return}
+	s := &proxySettings{silence: c.Silence, enforce: c.Enforce, shareRate: c.ShareRate, back: c.Return}
 	if s.silence == 0 {
 		s.silence = defaultSilence
-	}
-	if s.idle == 0 {
-		s.idle = defaultProxyIdle
 	}
 	p.upstreams.set(urls, c.PoolRoots)
 	p.settings.Store(s)

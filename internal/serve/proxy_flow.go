@@ -109,8 +109,8 @@ func (c *proxyConn) check(now time.Time) {
 			c.proxy.upstreams.failed(c.upstream, why)
 		}
 		c.end(why)
-	case longer(c.moved.Load(), c.settings.idle):
-		c.end(fmt.Errorf("nothing was sent in either direction for %s", c.settings.idle))
+	case longer(c.moved.Load(), c.lines.Config().Idle):
+		c.end(fmt.Errorf("nothing was sent in either direction for %s", c.lines.Config().Idle))
 	case c.moved.Load() == 0 && longer(0, c.halfOpen()):
 		c.end(fmt.Errorf("the device said nothing within %s", c.halfOpen()))
 	}

@@ -120,6 +120,7 @@ type recording struct {
 	replay     *Replay
 	name       string
 	validators []*share.Validator
+	linked     []*share.Validator // of sessions that are the other side of one: the same shares cross both; nil if there is none
 	sessions   map[string]*replaySession
 	list       byAge[replaySession] // by their latest lines
 	onlooker   *stratum.Onlooker    // of no session: the others are beside it
@@ -155,16 +156,20 @@ func (r *Replay) Recording(ctx context.Context, name string, in io.Reader) error
 	rec := &recording{replay: r, name: name, sessions: map[string]*replaySession{}, onlooker: stratum.NewOnlooker()}
 	rec.list.place = func(s *replaySession) *aged[replaySession] { return &s.age }
 	rec.replies.place = func(h *replayed) *aged[replayed] { return &h.age }
-	for _, p := range r.config.Policies {
-		rec.validators = append(rec.validators, share.NewValidator(share.Options{
-			Policy: p, MaxShares: r.config.MaxShares, MaxJobBytes: maxJobBytes,
-		}))
-	}
+	rec.validators = r.newValidators()
 	err := rec.read(ctx, in)
 	rec.end()
 	r.recordings++
 	r.lines += rec.lines
 	return errors.Join(err, rec.err)
+}
+
+// newValidators returns one for each policy.
+func (r *Replay) newValidators() (all []*share.Validator) {
+	for _, p := range r.config.Policies {
+		all = append(all, share.NewValidator(share.Options{Policy: p, MaxShares: r.config.MaxShares, MaxJobBytes: maxJobBytes}))
+	}
+	return all
 }
 
 // beforeRead calls f before each Read.

@@ -1,6 +1,8 @@
 package serve
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"sort"
 	"time"
@@ -270,7 +272,7 @@ func (r *recording) session(l *stratum.Line) (*replaySession, error) {
 	if l.From == stratum.FromTouchstone { // it opens here, if it is no gap that is told at once
 		s.interruptions = r.interruptions
 	}
-	for _, v := range r.validators {
+	for _, v := range r.validatorsOf(l) {
 		r.buf = append(r.buf, v.NewSession())
 	}
 	s.onlooker = r.onlooker.Beside(append([]*share.Session(nil), r.buf...)...)
@@ -292,6 +294,24 @@ func (r *recording) again(s *replaySession, l *stratum.Line) (*replaySession, er
 	n.stretch = s.stretch // the workers are the same
 	r.parts += len(n.stretch.workers)
 	return n, nil
+}
+
+// validatorsOf returns those that judge the session that begins with this line. Where a proxy rewrites, its two sides are two sessions,
+// and what crosses the second was credited in the first: it has validators of its own.
+func (r *recording) validatorsOf(l *stratum.Line) []*share.Validator {
+	if l.From != stratum.FromTouchstone || !bytes.Contains(l.Message, []byte(`"link"`)) {
+		return r.validators
+	}
+	var e struct {
+		Event, Link string
+	}
+	if json.Unmarshal(l.Message, &e) != nil || e.Event != "open" || e.Link == "" {
+		return r.validators
+	}
+	if r.linked == nil {
+		r.linked = r.replay.newValidators()
+	}
+	return r.linked
 }
 
 // drop ends a session.
