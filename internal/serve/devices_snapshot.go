@@ -45,8 +45,8 @@ type PoolState struct {
 // RecordingStatus says how a recording goes.
 type RecordingStatus struct {
 	Folder   string `json:"folder"`
-	Gaps     int64  `json:"gaps"`            // how often something was not recorded
-	Failures int64  `json:"failures"`        // how often writing failed
+	Lost     uint64 `json:"lost"`            // lines that were not recorded; the recording says where they are missing
+	Failures uint64 `json:"failures"`        // how often writing began to fail
 	Error    string `json:"error,omitempty"` // while it fails
 }
 

@@ -5,6 +5,7 @@ import "github.com/btcsuite/btcd/chainhash/v2"
 // ProxyStarted is the first event of a Proxy: devices can connect.
 type ProxyStarted struct {
 	Listen    []string `json:"listen"`     // URLs for devices: stratum+tcp://HOST:PORT, stratum+ssl://HOST:PORT
+	Status    string   `json:"status"`     // URL of the status; "" if there is none
 	Pools     []string `json:"pools"`      // in the order in which they are tried
 	Recording string   `json:"recording"`  // the folder; empty where nothing is recorded
 	Mode      string   `json:"mode"`       // one of the constants Mode…

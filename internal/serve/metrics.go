@@ -47,7 +47,7 @@ var (
 	metricReply       = metric("reply_latency_seconds", "Time from a share to the pool's answer.")
 	metricAdded       = metric("added_latency_seconds", "Time that messages spent inside the proxy.")
 	metricRecording   = metric("recorder_working", "1 if what happens is recorded, 0 if that fails.")
-	metricGaps        = metric("recorder_gaps_total", "How often something was not recorded.")
+	metricLost        = metric("recorder_lost_lines_total", "Lines that were not recorded.")
 	metricFailures    = metric("recorder_failures_total", "How often writing the recording failed.")
 	metricPoolWorking = metric("pool_working", "1 if the pool works, as far as it is known.", "pool")
 	metricPoolDevices = metric("pool_devices", "Devices that are joined to the pool.", "pool")
@@ -97,7 +97,7 @@ func (c statusCollector) Collect(out chan<- prometheus.Metric) {
 	m.histogram(metricAdded, t.Added)
 	if r := s.Recording; r != nil {
 		m.gauge(metricRecording, one(r.Error == ""))
-		m.counter(metricGaps, float64(r.Gaps))
+		m.counter(metricLost, float64(r.Lost))
 		m.counter(metricFailures, float64(r.Failures))
 	}
 	named := newLabels()

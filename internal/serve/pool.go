@@ -45,6 +45,10 @@ type PoolConfig struct {
 	// Devices is told of the devices. Default: one of the pool's own.
 	Devices *Devices
 
+	// Status is where the status is shown over HTTP, HOST:PORT; see
+	// [StatusServer]. Default: nowhere.
+	Status string
+
 	// StatusEvery is the time between two PoolStatus events; 0 means none.
 	StatusEvery time.Duration
 
@@ -84,6 +88,8 @@ type Pool struct {
 	payees  payees
 	conns   poolConns
 	started time.Time
+	// listening are the URLs that miners connect to, nil before Run listens.
+	listening atomic.Pointer[[]string]
 	// heard is when the last template came, in nanoseconds since started.
 	heard atomic.Int64
 
@@ -167,10 +173,16 @@ func (p *Pool) Run(ctx context.Context) error {
 	if err := p.newServer(next); err != nil {
 		return err
 	}
-	listeners, urls, err := p.listen()
+	status, err := listenStatus(p.config.Status, p)
 	if err != nil {
 		return err
 	}
+	listeners, urls, err := p.listen()
+	if err != nil {
+		status.Close()
+		return err
+	}
+	p.listening.Store(&urls)
 	b := p.config.Backend
 	b.running.Store(true)
 	address := b.Address
@@ -183,6 +195,7 @@ func (p *Pool) Run(ctx context.Context) error {
 		Folder:      b.Folder,
 		Address:     address,
 		Listen:      urls,
+		Status:      status.URL(),
 		VersionMask: formatMask(p.config.VersionMask),
 		Pending:     len(pending),
 	})
@@ -191,7 +204,7 @@ func (p *Pool) Run(ctx context.Context) error {
 	var group, last sync.WaitGroup
 	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSending()
-	fail := make(chan error, len(listeners)+1)
+	fail := make(chan error, len(listeners)+2)
 	run := func(group *sync.WaitGroup, f func() error) {
 		group.Go(func() {
 			if err := f(); err != nil {
@@ -201,6 +214,7 @@ func (p *Pool) Run(ctx context.Context) error {
 		})
 	}
 	run(&last, func() error { return p.submitter.Run(sending) })
+	run(&group, func() error { return status.Run(ctx) })
 	for i, l := range listeners {
 		at := &p.config.Listen[i]
 		run(&group, func() error {

@@ -40,6 +40,8 @@ type ProxyConfig struct {
 	Recording string
 	// Devices is told of the devices. Default: one of the proxy's own.
 	Devices *Devices
+	// Status is where the status is shown over HTTP, HOST:PORT; see StatusServer. Default: nowhere.
+	Status string
 	// OnEvent is told what happens, one call at a time, from a goroutine of its own: if it blocks, events are lost and counted, and
 	// nothing else happens. Default: nobody is told.
 	OnEvent func(Event)
@@ -71,8 +73,9 @@ type Proxy struct {
 	upstreams *upstreams
 	judge     *judge
 	// easier judges by the difficulties that devices are given, where those are ours.
-	easier  *share.Validator
-	started time.Time
+	easier    *share.Validator
+	started   time.Time
+	listening atomic.Pointer[[]string] // URLs that devices connect to, nil before Run listens
 
 	events *eventQueue
 
@@ -201,14 +204,21 @@ func (s *proxySettings) mode() string {
 // Run serves devices until ctx ends, and returns nil then; or why it can't listen. At the end it stops listening, waits a moment for the
 // answers to what devices have sent, and disconnects them. Run can be called once.
 func (p *Proxy) Run(ctx context.Context) error {
-	urls, err := p.listen()
+	status, err := listenStatus(p.config.Status, p)
 	if err != nil {
 		return err
 	}
+	urls, err := p.listen()
+	if err != nil {
+		status.Close()
+		return err
+	}
+	p.listening.Store(&urls)
 	p.started = time.Now()
 	go p.events.run()
 	s := p.settings.Load()
 	started := ProxyStarted{Listen: urls, Pools: p.upstreams.names(), Recording: p.config.Recording, Mode: s.mode(), ShareRate: s.shareRate}
+	started.Status = status.URL()
 	p.emit(started)
 
 	ctx, cancel := context.WithCancel(ctx)
@@ -219,7 +229,15 @@ func (p *Proxy) Run(ctx context.Context) error {
 		p.judge.run()
 	}()
 	var group, serving sync.WaitGroup
-	fail := make(chan error, len(p.listeners))
+	fail := make(chan error, len(p.listeners)+1)
+	showing := make(chan struct{})
+	go func() {
+		defer close(showing)
+		if err := status.Run(ctx); err != nil {
+			fail <- err
+			cancel()
+		}
+	}()
 	for _, l := range p.listeners {
 		serving.Go(func() {
 			if err := l.Serve(ctx, p.serve); err != nil {
@@ -233,6 +251,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	group.Wait()
 	p.drain()
 	serving.Wait()
+	<-showing
 	p.judge.stop()
 	// A judge that hangs must not keep us from ending.
 	timer := time.NewTimer(judgeDrain)

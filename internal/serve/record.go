@@ -308,6 +308,9 @@ type trouble struct {
 	mu    sync.Mutex
 	since time.Time // zero if there is none
 	lost  uint64    // lines, until then
+	why   string    // of the last failure
+
+	failures uint64
 }
 
 // begin tells that recording fails, if it was not told.
@@ -318,6 +321,8 @@ func (r *Recorder) begin(file string, err error) {
 		return
 	}
 	r.trouble.since, r.trouble.lost = time.Now(), r.lostLines.Load()
+	r.trouble.why = err.Error()
+	r.trouble.failures++
 	r.troubled.Store(true)
 	r.mu.Lock()
 	sessions := len(r.tracks)

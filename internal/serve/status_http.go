@@ -76,14 +76,31 @@ func ListenStatus(address string, source StatusSource) (*StatusServer, error) {
 	return s, nil
 }
 
+// listenStatus listens if there is an address, and returns nil otherwise: a nil StatusServer does nothing.
+func listenStatus(address string, source StatusSource) (*StatusServer, error) {
+	if address == "" {
+		return nil, nil
+	}
+	return ListenStatus(address, source)
+}
+
 // Addr returns where it listens, with the port that was chosen for port 0.
 func (s *StatusServer) Addr() net.Addr { return s.listener.Addr() }
 
-// URL returns where to read it.
-func (s *StatusServer) URL() string { return "http://" + s.Addr().String() + "/" }
+// URL returns where to read it; "" if s is nil.
+func (s *StatusServer) URL() string {
+	if s == nil {
+		return ""
+	}
+	return "http://" + s.Addr().String() + "/"
+}
 
-// Run serves until ctx ends; then it finishes, within a second, what it has begun. It can be called once.
+// Run serves until ctx ends; then it finishes, within a second, what it has begun. It can be called once. A nil StatusServer serves
+// nothing.
 func (s *StatusServer) Run(ctx context.Context) error {
+	if s == nil {
+		return nil
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- s.server.Serve(s.listener) }()
 	select {
@@ -101,7 +118,11 @@ func (s *StatusServer) Run(ctx context.Context) error {
 }
 
 // Close stops listening, where Run is not called.
-func (s *StatusServer) Close() error { return s.listener.Close() }
+func (s *StatusServer) Close() {
+	if s != nil {
+		s.listener.Close()
+	}
+}
 
 func (s *StatusServer) handler() http.Handler {
 	metrics := metricsHandler(s.source)

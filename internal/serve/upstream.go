@@ -39,6 +39,7 @@ type upstream struct {
 
 	// Guarded by upstreams.mu.
 	failures int // without success between
+	why      string
 	retry    time.Time
 	since    time.Time // when it began to work, zero at the start
 }
@@ -185,6 +186,7 @@ func dialCause(err error) error {
 // failed says that a pool did not work, and why.
 func (u *upstreams) failed(one *upstream, why error) {
 	u.mu.Lock()
+	one.why = why.Error()
 	now := time.Now()
 	told := false
 	var wait time.Duration
