@@ -70,8 +70,10 @@ func readConfig(name string) (*configFile, error) {
 	if err != nil {
 		return nil, c.syntax(err)
 	}
+	seen := map[string]bool{}
 	for _, key := range meta.Keys() {
-		if len(key) == 1 {
+		if !seen[key[0]] {
+			seen[key[0]] = true
 			c.keys = append(c.keys, key[0])
 		}
 	}

@@ -121,6 +121,10 @@ func valueError(f *pflag.Flag, value string, err error) error {
 	switch f.Value.Type() {
 	case "int", "int32", "int64":
 		return fmt.Errorf("%q is not a whole number in range", value)
+	case "float64":
+		return fmt.Errorf("%q is not a number", value)
+	case "duration":
+		return fmt.Errorf("%q is not a duration, such as 90s, 10m or 1h30m", value)
 	case "bool":
 		return fmt.Errorf("%q is neither true nor false", value)
 	}

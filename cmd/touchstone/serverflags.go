@@ -38,10 +38,11 @@ type serverFlags struct {
 
 // serverFlagsUsage is the part of a usage text that tells of serverFlags, but
 // for --config and --json; see configFlagUsage.
-const serverFlagsUsage = `  --listen HOST:PORT        where devices connect; repeated; default: port 3333 of
-                            127.0.0.1 for pool, 3334 for proxy; 0.0.0.0:3333 for
-                            all who reach this machine: Stratum has no password
-                            worth the name, so keep it within your own network
+const serverFlagsUsage = `  --listen HOST:PORT        where devices connect; repeated; default: 127.0.0.1
+                            with port 3333 for pool, 3334 for proxy. The host
+                            0.0.0.0 is for all who reach this machine: Stratum
+                            has no password worth the name, so let it be only
+                            your own network
   --tls-listen HOST:PORT    where they connect with TLS (stratum+ssl://);
                             repeated; alone, there is no port without
   --tls-cert FILE           certificate for that, with its chain, PEM
@@ -51,21 +52,22 @@ const serverFlagsUsage = `  --listen HOST:PORT        where devices connect; rep
                             protocol, version 1 or 2; others must not; repeated
   --max-conns N             connections at a time; default 20000
   --max-conns-per-address N of one address, or one /64 of IPv6; default 10000
-  --idle DURATION           how long a device may be silent, such as 90s; default
-                            10m; 0 for ever
-  --lines-per-second N      messages of one connection; more are slowed down, and
-                            after a minute of that cut off; default 100; 0: all
+  --idle DURATION           how long a device may be silent, such as 90s; the
+                            default is 10m; 0 is for ever
+  --lines-per-second N      messages of one connection; more are slowed down,
+                            and cut off after a minute of that; default 100; 0
+                            takes all
   --ban DURATION            how long to keep out addresses that break the
-                            protocol or flood us; default 1m; 0 keeps nobody out;
-                            this machine's own addresses never are
+                            protocol or flood us; default 1m; 0 keeps out
+                            nobody; this machine's own addresses never are
   --record DIR              write what is said to files in this folder, made if
                             need be; passwords are blanked; for 'touchstone
                             verify shares'
   --record-size BYTES       when to begin another file, with K, M, G for 1024,
                             1024^2, 1024^3; default 256M
   --status HOST:PORT        where to see status by HTTP, / for JSON and /metrics
-                            for Prometheus; default: port 3380 of 127.0.0.1 for
-                            pool, 3381 for proxy; off for none
+                            for Prometheus; default: 127.0.0.1 with port 3380
+                            for pool, 3381 for proxy; off for none
 `
 
 // add adds the flags to cmd, with the addresses that it has by default.
