@@ -190,6 +190,9 @@ func TestServerMemory(t *testing.T) {
 
 // TestServerSubmitAllocates holds what a share leaves behind to the text of its fields.
 func TestServerSubmitAllocates(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector makes pools forget")
+	}
 	s, pool := quietServer(t)
 	pool.job = mainnetJob(t, "6641", 7)
 	c := s.Open(serverTime)
@@ -204,5 +207,5 @@ func TestServerSubmitAllocates(t *testing.T) {
 		if out, _ = c.Receive(out[:0], line, serverTime); string(out) != yes {
 			t.Fatal(string(out))
 		}
-	}), 2.0)
+	}), 1.0)
 }

@@ -1,0 +1,6 @@
+//go:build race
+
+package stratum
+
+// raceEnabled says that the race detector watches: it makes pools forget.
+const raceEnabled = true
