@@ -15,9 +15,10 @@ import (
 )
 
 // configFlagUsage is the part of a usage text that tells of --config.
-const configFlagUsage = `  --config FILE             take flags from this file as well, in TOML: their names
-                            without the dashes, lists in brackets; the command
-                            line and the environment win; SIGHUP reads it again
+const configFlagUsage = `  --config FILE             take flags from this file as well, in TOML: their
+                            names without the dashes, lists in brackets; the
+                            command line and the environment win; SIGHUP reads
+                            it again
 `
 
 // addConfigFlag adds --config to cmd.
