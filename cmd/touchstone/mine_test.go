@@ -134,6 +134,8 @@ func TestMineEventsDocumented(t *testing.T) {
 		serve.Started{}, serve.KernelChosen{}, serve.KernelRefused{}, serve.NewJob{}, serve.BlockFound{}, serve.BlockNotKept{}, serve.BlockAccepted{},
 		serve.BlockRefused{}, serve.BlockWaiting{}, serve.NodeLost{}, serve.NodeBack{}, serve.NoTemplate{},
 		serve.Notice{}, serve.Status{}, serve.Stopped{},
+		serve.MinerStarted{}, serve.PoolConnected{}, serve.PoolLost{}, serve.PoolMoves{}, serve.ReconnectRefused{}, serve.PoolMessage{},
+		serve.PoolUnreadable{}, serve.PoolJob{}, serve.ShareIsFound{}, serve.ShareAnswered{}, serve.MinerStatus{}, serve.MinerStopped{},
 	} {
 		_, about, found := strings.Cut(strings.ReplaceAll(documented, "\n               ", " "), "\n  "+e.Kind()+" ")
 		require.True(t, found, e.Kind())

@@ -16,8 +16,10 @@ type minePrinter struct {
 	json    bool
 
 	mu       sync.Mutex
-	accepted int       // blocks of this run
-	status   time.Time // of the last Status in JSON on a terminal
+	accepted int // blocks of this run
+	rejected rejections
+	stopped  serve.MinerStopped // of mining at a pool
+	status   time.Time          // of the last Status in JSON on a terminal
 }
 
 // How often status is told: often enough to be drawn smoothly on a terminal,
@@ -45,11 +47,24 @@ func (m *minePrinter) print(e serve.Event) {
 	defer m.mu.Unlock()
 	now := time.Now()
 	con := m.program.con
-	if a, ok := e.(serve.BlockAccepted); ok {
-		m.accepted = a.Blocks
+	var status func(columns int) string
+	rejected := ""
+	switch e := e.(type) {
+	case serve.BlockAccepted:
+		m.accepted = e.Blocks
+	case serve.MinerStopped:
+		m.stopped = e
+	case serve.ShareAnswered:
+		if e.Answer == serve.AnswerRejected && !e.Block {
+			rejected = m.rejected.text(now, e)
+		}
+	case serve.Status:
+		status = func(columns int) string { return statusText(e, columns) }
+	case serve.MinerStatus:
+		status = func(columns int) string { return poolStatusText(e, columns) }
 	}
-	if s, ok := e.(serve.Status); ok && con.Terminal() {
-		con.Status(now, func(columns int) string { return statusText(s, columns) })
+	if status != nil && con.Terminal() {
+		con.Status(now, status)
 		if !m.json || now.Sub(m.status) < jsonStatus {
 			return
 		}
@@ -57,13 +72,18 @@ func (m *minePrinter) print(e serve.Event) {
 	}
 	if m.json {
 		m.program.printEventJSON(now, e)
-		// Nobody may read the events; that a machine computes wrong is said
-		// aloud as well.
-		if _, ok := e.(serve.KernelRefused); !ok {
+		// Nobody may read the events; that a machine computes wrong, or a pool
+		// tries to send us elsewhere, is said aloud as well.
+		switch e.(type) {
+		case serve.KernelRefused, serve.ReconnectRefused:
+		default:
 			return
 		}
 	}
-	if text, result := eventText(e); result {
+	if rejected != "" {
+		con.Log("touchstone: %s", oneLine(rejected))
+	}
+	if text, result := poolEventText(e); result {
 		con.Print("%s", oneLine(text))
 		// Whoever reads a pipe wants to know of a block now.
 		con.Flush()
