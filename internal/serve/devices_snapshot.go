@@ -26,6 +26,10 @@ type RoleStatus struct {
 	// Chain and Height are what a pool mines on; absent where they are not known.
 	Chain  string `json:"chain,omitempty"`
 	Height int32  `json:"height,omitempty"`
+	// TemplateAge is the time since a pool's node gave the last template, in seconds; Outdated says that it is so long that devices may
+	// work on what is no longer the tip.
+	TemplateAge Seconds `json:"template_age,omitempty"`
+	Outdated    bool    `json:"outdated,omitempty"`
 	// Listen are the addresses where devices connect.
 	Listen []string `json:"listen,omitempty"`
 	// Pools are those of a proxy, in the order of preference.

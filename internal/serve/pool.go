@@ -52,8 +52,9 @@ type PoolConfig struct {
 	// StatusEvery is the time between two PoolStatus events; 0 means none.
 	StatusEvery time.Duration
 
-	// OnEvent is told what happens, one call at a time. It must not block, nor
-	// call the Pool. Default: nobody is told.
+	// OnEvent is told what happens, one call at a time, from a goroutine of its
+	// own: if it blocks, events are lost and counted, and nothing else happens.
+	// Default: nobody is told.
 	OnEvent func(Event)
 }
 
@@ -79,7 +80,7 @@ func (l *ListenAt) url(address string) string {
 // among it, each written to disk before the device is answered.
 type Pool struct {
 	config    PoolConfig
-	server    *stratum.Server
+	server    *stratum.Server // made by Run
 	submitter *node.Submitter
 	follower  *follower[*poolWork]
 
@@ -93,10 +94,14 @@ type Pool struct {
 	// heard is when the last template came, in nanoseconds since started.
 	heard atomic.Int64
 
-	telling sync.Mutex // one event at a time
-	shares  shareCount
+	events *eventQueue
+	shares shareCount
+	tag    atomic.Pointer[string]
 
-	mu       sync.Mutex
+	mu        sync.Mutex
+	vardiff   stratum.Vardiff
+	listeners []*Listener
+
 	issued   issuedJobs
 	blocks   map[chainhash.Hash]*poolBlock // undecided, by hash
 	accepted int
@@ -115,10 +120,14 @@ func NewPool(c PoolConfig) (*Pool, error) {
 		c.Devices = NewDevices()
 	}
 	p := &Pool{
-		config: c,
-		jobs:   newJobNames(time.Now()),
-		blocks: map[chainhash.Hash]*poolBlock{},
+		config:  c,
+		jobs:    newJobNames(time.Now()),
+		events:  newEventQueue(c.OnEvent),
+		vardiff: c.Vardiff,
+		blocks:  map[chainhash.Hash]*poolBlock{},
+		started: time.Now(),
 	}
+	p.tag.Store(&c.Tag)
 	p.follower = newFollower(c.Backend, p.newWork, p.publish, p.emit)
 	p.payees.init(c.Solo, c.Backend.Script)
 	p.conns.init()
@@ -135,13 +144,15 @@ func (p *Pool) newServer(first *offer[*poolWork]) error {
 	if first != nil {
 		mask = work.SoloMask(first.job.template, mask)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var err error
 	p.server, err = stratum.NewServer(stratum.ServerConfig{
 		Validator:       share.NewValidator(share.Options{}),
 		Handler:         poolHandler{p},
 		VersionMask:     mask,
 		Extranonce2Size: extranonce2Size,
-		Vardiff:         p.config.Vardiff,
+		Vardiff:         p.vardiff,
 	})
 	return err
 }
@@ -152,6 +163,8 @@ func (p *Pool) newServer(first *offer[*poolWork]) error {
 // listen. Later troubles are events: devices keep the work they have, and what
 // failed is tried again. Run can be called once.
 func (p *Pool) Run(ctx context.Context) error {
+	go p.events.run()
+	defer p.events.close(eventDrain)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	pending := p.config.Backend.Journal.Pending()
@@ -159,7 +172,6 @@ func (p *Pool) Run(ctx context.Context) error {
 		p.blocks[e.Hash] = p.earlierBlock(e.Hash)
 	}
 
-	p.started = time.Now()
 	next, err := p.follower.template(ctx, "")
 	if err != nil {
 		if ctx.Err() != nil {
@@ -173,16 +185,10 @@ func (p *Pool) Run(ctx context.Context) error {
 	if err := p.newServer(next); err != nil {
 		return err
 	}
-	status, err := listenStatus(p.config.Status, p)
+	status, err := p.listen()
 	if err != nil {
 		return err
 	}
-	listeners, urls, err := p.listen()
-	if err != nil {
-		status.Close()
-		return err
-	}
-	p.listening.Store(&urls)
 	b := p.config.Backend
 	b.running.Store(true)
 	address := b.Address
@@ -194,7 +200,7 @@ func (p *Pool) Run(ctx context.Context) error {
 		Nodes:       append([]string{}, b.Nodes...),
 		Folder:      b.Folder,
 		Address:     address,
-		Listen:      urls,
+		Listen:      *p.listening.Load(),
 		Status:      status.URL(),
 		VersionMask: formatMask(p.config.VersionMask),
 		Pending:     len(pending),
@@ -204,7 +210,7 @@ func (p *Pool) Run(ctx context.Context) error {
 	var group, last sync.WaitGroup
 	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSending()
-	fail := make(chan error, len(listeners)+2)
+	fail := make(chan error, len(p.listeners)+2)
 	run := func(group *sync.WaitGroup, f func() error) {
 		group.Go(func() {
 			if err := f(); err != nil {
@@ -214,13 +220,13 @@ func (p *Pool) Run(ctx context.Context) error {
 		})
 	}
 	run(&last, func() error { return p.submitter.Run(sending) })
-	run(&group, func() error { return status.Run(ctx) })
-	for i, l := range listeners {
+	for i, l := range p.listeners {
 		at := &p.config.Listen[i]
 		run(&group, func() error {
 			return l.Serve(ctx, func(ctx context.Context, lines *Lines) error { return p.serve(ctx, lines, at) })
 		})
 	}
+	run(&group, func() error { return status.Run(ctx) })
 	group.Go(func() { p.follower.follow(ctx, next) })
 	group.Go(func() { p.tick(ctx) })
 	if p.config.StatusEvery > 0 {
@@ -244,24 +250,71 @@ func (p *Pool) Run(ctx context.Context) error {
 }
 
 // listen opens all places, or none.
-func (p *Pool) listen() (listeners []*Listener, urls []string, err error) {
-	for _, at := range p.config.Listen {
-		l, err := Listen(at.Address, at.Config, p.emit)
+func (p *Pool) listen() (status *StatusServer, err error) {
+	var listeners []*Listener
+	var urls []string
+	defer func() {
 		if err != nil {
 			for _, l := range listeners {
 				_ = l.Close()
 			}
-			return nil, nil, err
+		}
+	}()
+	for _, at := range p.config.Listen {
+		l, err := Listen(at.Address, at.Config, p.emit)
+		if err != nil {
+			return nil, err
 		}
 		listeners = append(listeners, l)
 		urls = append(urls, at.url(l.Addr().String()))
 	}
-	return listeners, urls, nil
+	if status, err = listenStatus(p.config.Status, p); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.listeners = listeners
+	p.listening.Store(&urls)
+	return status, nil
+}
+
+// Reload takes over from c how hard shares are, the tag, and the limits of who
+// may connect with their certificates. It returns what else differs and needs
+// a restart. An error means that nothing was changed.
+func (p *Pool) Reload(c PoolConfig) (changedThatNeedRestart []string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.server != nil {
+		if err := p.server.SetVardiff(c.Vardiff); err != nil {
+			return nil, err
+		}
+	}
+	p.vardiff = c.Vardiff
+	p.tag.Store(&c.Tag)
+	same := len(c.Listen) == len(p.config.Listen)
+	for i := range min(len(c.Listen), len(p.listeners)) {
+		// Whether to speak TLS is a matter of the port.
+		if a, b := c.Listen[i], p.config.Listen[i]; a.Address == b.Address && (a.Config.TLS != nil) == (b.Config.TLS != nil) {
+			p.listeners[i].Reload(a.Config)
+		} else {
+			same = false
+		}
+	}
+	for _, d := range []struct {
+		name    string
+		differs bool
+	}{
+		{"listen", !same},
+		{"status", c.Status != p.config.Status},
+		{"solo", c.Solo != p.config.Solo},
+		{"version-mask", c.VersionMask != p.config.VersionMask},
+	} {
+		if d.differs {
+			changedThatNeedRestart = append(changedThatNeedRestart, d.name)
+		}
+	}
+	return changedThatNeedRestart, nil
 }
 
 // emit tells an event.
-func (p *Pool) emit(e Event) {
-	p.telling.Lock()
-	defer p.telling.Unlock()
-	p.config.OnEvent(e)
-}
+func (p *Pool) emit(e Event) { p.events.put(e) }

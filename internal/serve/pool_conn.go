@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,7 +36,8 @@ type poolConn struct {
 	now     time.Time // of the call of the session that is under way
 	agent   string    // as the device was last told of
 	worker  string
-	target  float64 // difficulty, likewise
+	workers []string // that were authorized
+	target  float64  // difficulty, likewise
 
 	address string // that its payee is known by; "" where all pay the same
 	payee   *payee
@@ -46,6 +48,7 @@ type poolConn struct {
 	tip  chainhash.Hash
 
 	accepted, refused uint64
+	cause             error // why we hung up, if we did
 }
 
 // serve serves a device until one of the two hangs up.
@@ -76,10 +79,13 @@ func (p *Pool) serve(ctx context.Context, l *Lines, at *ListenAt) error {
 		Session: c.name, Peer: c.peer, Worker: c.worker,
 		Accepted: c.accepted, Refused: c.refused, Elapsed: seconds(end.Sub(now)),
 	}
-	c.mu.Unlock()
-	if err != nil && ctx.Err() == nil && !errors.Is(err, io.EOF) {
+	switch {
+	case c.cause != nil:
+		gone.Reason = c.cause.Error()
+	case err != nil && ctx.Err() == nil && !errors.Is(err, io.EOF):
 		gone.Reason = err.Error()
 	}
+	c.mu.Unlock()
 	c.track.Close(end)
 	c.device.Gone(end)
 	p.emit(gone)
@@ -125,6 +131,11 @@ func (c *poolConn) do(say func(dst []byte) []byte) {
 	*out = say((*out)[:0])
 	c.send(*out, c.lines.Write)
 	c.tellDevice()
+	if err := c.session.Err(); err != nil && c.last.Clean && c.cause == nil {
+		// Without work, the device may as well go elsewhere.
+		c.cause = err
+		go c.lines.Close()
+	}
 }
 
 // send records lines and queues them with write. They are sent when they are recorded, so
@@ -222,15 +233,29 @@ func (c *poolConn) pick(fresh bool) *stratum.ServerJob {
 	return c.last
 }
 
+// maxWorkersOfDevice is how many workers of a connection are told apart, as
+// share.Session does.
+const maxWorkersOfDevice = 64
+
 // poolHandler joins the sessions of a server to their connections.
 type poolHandler struct{ *Pool }
 
 // Authorize implements stratum.ServerHandler.
 func (h poolHandler) Authorize(s *stratum.ServerSession, worker, _ string) error {
 	c := s.Owner.(*poolConn)
-	if !h.config.Solo {
-		return nil
+	if h.config.Solo {
+		if err := h.pay(c, worker); err != nil {
+			return err
+		}
 	}
+	if len(c.workers) < maxWorkersOfDevice && !slices.Contains(c.workers, worker) {
+		c.workers = append(c.workers, worker)
+	}
+	return nil
+}
+
+// pay has the blocks of a connection pay the address that a worker's name is.
+func (h poolHandler) pay(c *poolConn, worker string) error {
 	address, _, _ := strings.Cut(worker, ".")
 	if c.address != "" && address != c.address {
 		return fmt.Errorf("this connection mines for %s: connect once more to mine for another address", c.address)
@@ -257,6 +282,9 @@ func (h poolHandler) Job(s *stratum.ServerSession, fresh bool) *stratum.ServerJo
 // Judged implements stratum.ServerHandler.
 func (h poolHandler) Judged(s *stratum.ServerSession, sub *stratum.Submit, v *share.Verdict, err error) {
 	c := s.Owner.(*poolConn)
+	if w := sub.Submission.Worker; w == c.worker || slices.Contains(c.workers, w) {
+		c.device.Is("", w)
+	}
 	c.device.Judged(v, err, c.now)
 	credited := 0.0
 	if err == nil {

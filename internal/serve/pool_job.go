@@ -65,7 +65,7 @@ func (p *Pool) newWork(t *work.Template) (*poolWork, error) {
 func (p *Pool) coinbase(t *work.Template, script []byte) work.CoinbaseOptions {
 	return work.CoinbaseOptions{
 		Payouts:         []work.Payout{{Script: script, Value: work.Remainder}},
-		Tag:             []byte(p.config.Tag),
+		Tag:             []byte(*p.tag.Load()),
 		Extranonce1Size: extranonce1Size,
 		Extranonce2Size: extranonce2Size,
 		VersionMask:     work.SoloMask(t, p.config.VersionMask),
@@ -74,12 +74,13 @@ func (p *Pool) coinbase(t *work.Template, script []byte) work.CoinbaseOptions {
 
 // Devices remember each job until its tip is replaced, and long after, and
 // some begin anew at each. So work of the same tip is not offered whenever a
-// template comes: not before refreshAfter, and the older the tip is, the more
-// rarely, which keeps the jobs of a tip that lasts a day at about a hundred.
-// One that has nothing new but its time waits longer.
+// template comes: not before refreshAfter, or repeatAfter where it has nothing
+// new but its time, and the older the tip is, the more rarely. But programs
+// that hear nothing for 90 s believe that the pool is gone (cgminer), so
+// something is offered after repeatAfter.
 const (
 	refreshAfter   = 25 * time.Second // less than sources wait, so that none of their templates is missed by a hair
-	sameAfter      = 55 * time.Second
+	repeatAfter    = 55 * time.Second
 	refreshesOfAge = 20
 )
 
@@ -94,9 +95,9 @@ func (w *poolWork) due(before *poolWork, sinceBefore, sinceTip time.Duration) bo
 	same := a.CoinbaseValue == b.CoinbaseValue && a.Version == b.Version &&
 		slices.EqualFunc(a.Transactions, b.Transactions, func(a, b work.TemplateTransaction) bool { return a.Hash == b.Hash })
 	if same {
-		wait = sameAfter
+		wait = repeatAfter
 	}
-	return sinceBefore >= max(wait, sinceTip/refreshesOfAge)
+	return sinceBefore >= min(max(wait, sinceTip/refreshesOfAge), repeatAfter)
 }
 
 // publish offers w to all devices.

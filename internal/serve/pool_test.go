@@ -343,8 +343,8 @@ func TestPoolRefreshDue(t *testing.T) {
 		{"fees, in time", fees, 30 * time.Second, 30 * time.Second, true},
 		{"time only, soon", same, 30 * time.Second, 30 * time.Second, false},
 		{"time only", same, time.Minute, time.Minute, true},
-		{"old tip, soon", fees, time.Minute, time.Hour, false},
-		{"old tip", fees, 3 * time.Minute, time.Hour, true},
+		{"old tip, soon", fees, 50 * time.Second, time.Hour, false},
+		{"old tip", same, time.Minute, 24 * time.Hour, true},
 		{"easier", easier, time.Second, time.Hour, true},
 	} {
 		require.Equal(t, c.want, parse(c.change).due(parse(same), c.before, c.tip), c.name)

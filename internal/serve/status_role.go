@@ -4,11 +4,11 @@ import "time"
 
 // Snapshot returns what there is to show of the pool. It is safe for concurrent use.
 func (p *Pool) Snapshot() Snapshot {
-	s := p.config.Devices.Snapshot(time.Now())
+	now := time.Now()
+	s := p.config.Devices.Snapshot(now)
 	s.Role, s.Chain = "pool", p.config.Backend.Chain
-	if w := p.work.Load(); w != nil {
-		s.Height = w.base.Height
-	}
+	status := p.status(now)
+	s.Height, s.TemplateAge, s.Outdated = status.Height, status.TemplateAge, status.Outdated
 	if urls := p.listening.Load(); urls != nil {
 		s.Listen = *urls
 	}
