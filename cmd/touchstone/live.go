@@ -142,6 +142,9 @@ func liveTroubles(s *serve.Snapshot) (lines []string) {
 			lines = append(lines, harmless(fmt.Sprintf("! %s does not work: %s", p.URL, p.Error)))
 		}
 	}
+	if s.Outdated {
+		lines = append(lines, fmt.Sprintf("! no template for %s: devices may work on an old block", formatDuration(s.TemplateAge.Duration())))
+	}
 	if r := s.Recording; r != nil && r.Error != "" {
 		lines = append(lines, harmless("! recording fails: "+r.Error))
 	}

@@ -52,6 +52,7 @@ Usage:
 
 Commands:
   mine        mine on a node of yours, or on a private chain that needs nothing
+  pool        serve miners, on a node of yours or on a private chain
   bench       measure this machine's kernels
   verify      check headers, blocks, block templates and recorded shares
   version     print the build, this machine and its kernels
@@ -94,6 +95,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(
 		(&mineCommand{program: p}).command(),
+		(&poolCommand{program: p}).command(),
 		(&benchCommand{program: p}).command(),
 		(&verifyCommand{program: p}).command(),
 		(&versionCommand{program: p}).command(),
