@@ -232,12 +232,12 @@ func (c *poolCommand) serve(cmd *cobra.Command, backend *serve.Backend, printer 
 func (c *poolCommand) config() (serve.PoolConfig, error) {
 	listen, err := c.server.listenAt()
 	return serve.PoolConfig{
-		Listen:        listen,
-		Solo:          c.solo,
-		Tag:           c.tag,
-		VersionMask:   uint32(c.versionMask),
-		Vardiff:       c.vardiff(),
-		StatusAddress: c.server.statusAddress(),
+		Listen:      listen,
+		Solo:        c.solo,
+		Tag:         c.tag,
+		VersionMask: uint32(c.versionMask),
+		Vardiff:     c.vardiff(),
+		Status:      c.server.statusAddress(),
 	}, err
 }
 
