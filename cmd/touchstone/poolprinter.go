@@ -53,7 +53,7 @@ func (p *poolPrinter) print(e serve.Event) {
 			return
 		}
 	}
-	if text, result := poolEventText(e); result {
+	if text, result := servingText(e); result {
 		con.Print("%s", oneLine(text))
 		// Whoever reads a pipe wants to know of a block now.
 		con.Flush()
@@ -62,8 +62,8 @@ func (p *poolPrinter) print(e serve.Event) {
 	}
 }
 
-// poolEventText is an event in words, and whether it is a result.
-func poolEventText(e serve.Event) (text string, result bool) {
+// servingText is an event in words, and whether it is a result.
+func servingText(e serve.Event) (text string, result bool) {
 	switch e := e.(type) {
 	case serve.DeviceAuthorized:
 		text := fmt.Sprintf("%s joined from %s", shorten(e.Worker), e.Peer)
