@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/touchstone-btc/touchstone/stratum"
 )
 
 // maxBans bounds the addresses that are kept out at a time. When there are more, those whose time is up next are let in again.
@@ -122,10 +124,6 @@ func (g *guard) forget(now time.Time) {
 // bannable returns whether an error says that a connection broke the protocol: not by falling silent, or by speaking another one that
 // it was pointed here with by mistake, as browsers and miners with the wrong scheme in their URL do.
 func bannable(err error) bool {
-	var violation interface {
-		error
-		Violation() string
-	}
-	return errors.As(err, &violation) ||
+	return errors.As(err, new(*stratum.Violation)) ||
 		errors.Is(err, ErrLineTooLong) || errors.Is(err, ErrFlood) || errors.Is(err, ErrForgedHeader)
 }

@@ -76,7 +76,6 @@ type Lines struct {
 	mu      sync.Mutex
 	err     error // why the connection can't go on
 	reading bool  // from the network
-	lent    bool  // as a Conn
 	closing bool  // nothing more is queued
 	closeBy time.Time
 	sending bool // some goroutine sends
@@ -178,6 +177,11 @@ func (l *Lines) lineDeadline() time.Time {
 	if !l.began {
 		limit = l.config.HalfOpen
 	}
+	return after(limit)
+}
+
+// after is when limit is over; zero for never, which a negative limit stands for.
+func after(limit time.Duration) time.Time {
 	if limit < 0 {
 		return time.Time{}
 	}

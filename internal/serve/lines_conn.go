@@ -15,13 +15,9 @@ type Conn interface {
 
 // Conn returns the connection itself, for who carries bytes as they come instead of lines; it is used in place of Next and Write, not beside
 // them. Read begins with what the device sent first: after a PROXY header, inside TLS. No deadline is set: limits of time are the
-// user's from then on, and so are those of lines; only a forged PROXY header is still an error. Close of l closes it at once.
-func (l *Lines) Conn() Conn {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lent = true
-	return &linesConn{Conn: l.conn, lines: l}
-}
+// user's from then on, and so are those of lines; only a forged PROXY header is still an error. Close of l closes it, and waits a
+// moment for the other side to take what was written; it is for when nobody reads any more.
+func (l *Lines) Conn() Conn { return &linesConn{Conn: l.conn, lines: l} }
 
 // linesConn gives the bytes of Lines.
 type linesConn struct {

@@ -11,6 +11,8 @@ import (
 const (
 	// maxUnsent is how many bytes may wait to be sent. A job with a block full of transactions takes some 2 KB, so this is dozens of them.
 	maxUnsent = 256 << 10
+	// keptUnsent is how large a buffer is kept for the next answer: most of them fit.
+	keptUnsent = 128
 	// closeLimit is how long Close tries to send what is queued.
 	closeLimit = time.Second
 	// lingerLimit and lingerBytes bound how long Close goes on reading, so that the other side gets our last words before it hears that
@@ -102,6 +104,13 @@ func (l *Lines) send() {
 		n, err := l.write(out)
 		l.mu.Lock()
 		l.unsent = max(0, l.unsent-len(out))
+		if l.out == nil && cap(out) <= keptUnsent {
+			l.out = out[:0]
+		}
+		if l.before == nil && cap(before) == 1 {
+			clear(before)
+			l.before = before[:0]
+		}
 		if err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				err = fmt.Errorf("%w: %d bytes not taken within %s", ErrNotReading, len(out)-n, l.config.Unread)
@@ -124,7 +133,7 @@ func (l *Lines) write(b []byte) (int, error) {
 	l.mu.Lock()
 	deadline := l.closeBy
 	if deadline.IsZero() {
-		deadline = time.Now().Add(l.config.Unread)
+		deadline = after(l.config.Unread)
 	}
 	l.conn.SetWriteDeadline(deadline) // where this fails, writing does
 	l.mu.Unlock()
@@ -169,7 +178,7 @@ func (l *Lines) Close() {
 // linger ends our direction and reads on for a moment, unless somebody else reads.
 func (l *Lines) linger() {
 	l.mu.Lock()
-	wait := !l.reading && !l.lent && !errors.Is(l.err, ErrNotReading)
+	wait := !l.reading && !errors.Is(l.err, ErrNotReading)
 	l.mu.Unlock()
 	c, ok := l.conn.(interface{ CloseWrite() error })
 	if !wait || !ok || c.CloseWrite() != nil {

@@ -22,11 +22,11 @@ type ListenConfig struct {
 	// MaxConns bounds the connections, MaxConnsPerAddress those of one address (an IPv6 /64 counts as one). Defaults: 20 000 and 10 000.
 	MaxConns, MaxConnsPerAddress int
 	// HalfOpen is how long a connection may take to send its first line, and before that a PROXY header and a TLS handshake.
-	// Default: 15 s.
+	// Default: 15 s. Negative: no limit.
 	HalfOpen time.Duration
 	// Idle is how long a connection may send no whole line. Default: 10 min. Negative: no limit.
 	Idle time.Duration
-	// Unread is how long a connection may take to read what we write. Default: 30 s.
+	// Unread is how long a connection may take to read what we write. Default: 30 s. Negative: no limit.
 	Unread time.Duration
 	// LinesPerSecond is how many lines a connection may send for long, with bursts of ten times as many. More are slowed down, by not
 	// reading them; who wants more for a minute without a pause is cut off. Default: 100. Negative: no limit.
@@ -116,7 +116,7 @@ func (l *Listener) Close() error { return l.listener.Close() }
 
 // Serve calls handle for each connection, each in a goroutine of its own, until ctx ends; then it stops listening and returns when all have.
 // When ctx ends, Next errs with its cause, while Write goes on until handle returns; the connection is closed then, after what was
-// written is sent. An error of handle that is a Violation bans the address, as do lines that are too long and floods.
+// written is sent. An error of handle that is a [*stratum.Violation] bans the address, as do lines that are too long and floods.
 func (l *Listener) Serve(ctx context.Context, handle func(ctx context.Context, l *Lines) error) error {
 	var conns sync.WaitGroup
 	defer conns.Wait()

@@ -45,7 +45,7 @@ func trusts(networks []*net.IPNet, a netip.Addr) bool {
 //
 // The header is collected here, to take it in however few bytes at a time, and to keep no buffer beyond it.
 func readProxyHeader(ctx context.Context, c net.Conn, limit time.Duration, from netip.AddrPort) (source netip.AddrPort, pending []byte, err error) {
-	c.SetReadDeadline(time.Now().Add(limit))
+	c.SetReadDeadline(after(limit))
 	forget := context.AfterFunc(ctx, func() { c.SetReadDeadline(unblock) })
 	b := make([]byte, 0, smallReadBuffer)
 	size := 0

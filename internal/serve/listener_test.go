@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -27,6 +26,8 @@ import (
 
 	"github.com/pires/go-proxyproto"
 	"github.com/stretchr/testify/require"
+
+	"github.com/touchstone-btc/touchstone/stratum"
 )
 
 // testListener is a Listener whose handler answers each line with the address it came from and the line.
@@ -47,16 +48,12 @@ func echo(ctx context.Context, l *Lines) error {
 			return err
 		}
 		if string(line) == "violate\n" {
-			return testViolation{errors.New("violated")}
+			return fmt.Errorf("wrapped: %w", &stratum.Violation{What: "violated"})
 		}
 		host, _, _ := strings.Cut(l.Addr(), ":")
 		l.Reply([]byte(host+" "+string(line)), nil)
 	}
 }
-
-type testViolation struct{ error }
-
-func (testViolation) Violation() string { return "of a test" }
 
 func startListener(t *testing.T, c ListenConfig, handle func(context.Context, *Lines) error) *testListener {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
@@ -186,7 +183,7 @@ func TestListenerBans(t *testing.T) {
 	bad := l.dial()
 	io.WriteString(bad, "violate\n")
 	requireClosed(t, bad)
-	require.Equal(t, []Banned{{"127.0.0.1", "violated", 60}}, told[Banned](l))
+	require.Equal(t, []Banned{{"127.0.0.1", "wrapped: violated", 60}}, told[Banned](l))
 	for range 3 {
 		l.requireTurnedAway()
 	}
@@ -404,7 +401,7 @@ func TestListenerProxyProtocolBans(t *testing.T) {
 	requireClosed(t, bad)
 	requireClosed(t, from("[2001:db8:1:2:ffff::1]:1"))
 	require.Equal(t, "[2001 {}\n", ask(t, from("[2001:db8:1:3::3]:1"), "{}\n"))
-	require.Equal(t, []Banned{{"2001:db8:1:2::/64", "violated", 60}}, told[Banned](l))
+	require.Equal(t, []Banned{{"2001:db8:1:2::/64", "wrapped: violated", 60}}, told[Banned](l))
 	require.Equal(t, []string{AwayAddress, AwayBanned}, []string{told[TurnedAway](l)[0].Reason, told[TurnedAway](l)[1].Reason})
 }
 

@@ -12,8 +12,11 @@ import (
 
 // handshake makes c speak TLS. pending is what was read of c.
 func handshake(ctx context.Context, c net.Conn, pending []byte, config *ListenConfig) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, config.HalfOpen)
-	defer cancel()
+	if config.HalfOpen > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, config.HalfOpen)
+		defer cancel()
+	}
 	inner := c
 	if len(pending) > 0 {
 		inner = &pendingConn{Conn: c, pending: *bytes.NewReader(pending)}
