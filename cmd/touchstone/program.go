@@ -53,6 +53,7 @@ Usage:
 Commands:
   mine        mine on a node of yours, or on a private chain that needs nothing
   pool        serve miners, on a node of yours or on a private chain
+  proxy       stand between devices and a pool, and judge their shares
   bench       measure this machine's kernels
   verify      check headers, blocks, block templates and recorded shares
   version     print the build, this machine and its kernels
@@ -96,6 +97,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.AddCommand(
 		(&mineCommand{program: p}).command(),
 		(&poolCommand{program: p}).command(),
+		(&proxyCommand{program: p}).command(),
 		(&benchCommand{program: p}).command(),
 		(&verifyCommand{program: p}).command(),
 		(&versionCommand{program: p}).command(),

@@ -145,8 +145,8 @@ func (p *Proxy) configure(c ProxyConfig) error {
 	switch {
 	case len(urls) == 0:
 		return errors.New("proxy without a pool")
-	case c.ShareRate < 0 || c.ShareRate > maxShareRate:
-		return fmt.Errorf("share rate %g: want up to %d a minute, or 0 for the pool's difficulty", c.ShareRate, maxShareRate)
+	case c.ShareRate < 0 || c.ShareRate > MaxShareRate:
+		return fmt.Errorf("share rate %g: want up to %d a minute, or 0 for the pool's difficulty", c.ShareRate, MaxShareRate)
 	}
 	s := &proxySettings{silence: c.Silence, enforce: c.Enforce, shareRate: c.ShareRate, back: c.Return}
 	if s.silence == 0 {
@@ -157,8 +157,8 @@ func (p *Proxy) configure(c ProxyConfig) error {
 	return nil
 }
 
-// maxShareRate is the most shares a minute that make sense to want: more tell no more of a device, and cost it time.
-const maxShareRate = 6000
+// MaxShareRate is the most shares a minute that make sense to want: more tell no more of a device, and cost it time.
+const MaxShareRate = 6000
 
 // PoolCredentialsError says that a pool's URL has a user or password, which a proxy has no use for: devices log in themselves.
 type PoolCredentialsError struct{ URL PoolURL }

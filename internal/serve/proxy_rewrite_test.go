@@ -137,7 +137,7 @@ const yes = `{"id":%,"result":true,"error":null}` + "\n"
 func answered(id string) string { return strings.ReplaceAll(yes, "%", id) }
 
 func TestProxyShareRate(t *testing.T) {
-	r := newRig(t, ProxyConfig{ShareRate: maxShareRate})
+	r := newRig(t, ProxyConfig{ShareRate: MaxShareRate})
 	first := r.job("first", 1, mainnetBits)
 	r.tells(string(stratum.AppendNotify(nil, first, true)))
 
