@@ -3,9 +3,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -101,4 +105,76 @@ func TestReload(t *testing.T) {
 	require.Equal(t, "20000 11 9s", fmt.Sprint(third.maxConns, third.linesPerSecond, third.idle))
 	cancel()
 	require.NoError(t, <-done)
+}
+
+// TestPoolReload: a pool that runs reads its file again. Devices that are there
+// stay, those that come obey the new limits, and a broken file changes nothing.
+func TestPoolReload(t *testing.T) {
+	dir := t.TempDir()
+	config := func(more string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "pool.toml"), []byte(more+"\n"+
+			"listen = [\"127.0.0.1:0\"]\nstatus = \"off\"\njson = true\ndifficulty = 1e-6\n"), 0o600))
+	}
+	config("max-conns = 1")
+	cmd := exec.Command("touchstone", "pool", "--config", filepath.Join(dir, "pool.toml"), "--datadir", dir)
+	stderr, err := os.Create(filepath.Join(dir, "stderr"))
+	require.NoError(t, err)
+	defer stderr.Close()
+	cmd.Stderr = stderr
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	defer cmd.Process.Kill()
+	says := func(text string) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			b, err := os.ReadFile(stderr.Name())
+			return err == nil && strings.Contains(string(b), text)
+		}, time.Minute, 5*time.Millisecond, text)
+	}
+	hangUp := func() { require.NoError(t, cmd.Process.Signal(syscall.SIGHUP)) }
+	ask := func(c net.Conn) error {
+		c.SetDeadline(time.Now().Add(time.Minute))
+		fmt.Fprintf(c, `{"id":1,"method":"mining.ping","params":[]}`+"\n")
+		_, err := bufio.NewReader(c).ReadString('\n')
+		return err
+	}
+
+	events := bufio.NewScanner(stdout)
+	var started struct {
+		Event  string
+		Listen []string
+	}
+	for started.Event != "pool_started" {
+		require.True(t, events.Scan(), "the pool ended")
+		require.NoError(t, json.Unmarshal(events.Bytes(), &started))
+	}
+	address := strings.TrimPrefix(started.Listen[0], "stratum+tcp://")
+	first, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	defer first.Close()
+	require.NoError(t, ask(first))
+	if second, err := net.Dial("tcp", address); err == nil {
+		require.Error(t, ask(second))
+	}
+
+	config("max-conns = 0")
+	hangUp()
+	says("touchstone: error: everything stays as it was: --max-conns: 0 is not 1 or more\n")
+	config("max-conns = 2\nrecord = \"elsewhere\"")
+	hangUp()
+	says("touchstone: changed, but not before a restart: record\n")
+	require.NoError(t, ask(first))
+	second, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	defer second.Close()
+	require.NoError(t, ask(second))
+
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	last := ""
+	for events.Scan() {
+		last = events.Text()
+	}
+	require.NoError(t, cmd.Wait())
+	require.Contains(t, last, `"event":"pool_stopped"`)
 }
