@@ -17,7 +17,7 @@ type Config struct {
 	// Pool is where to connect: host:port, or stratum+tcp://host:port, or stratum+ssl://host:port. Required.
 	Pool string
 	// TLS is used for stratum+ssl. Default: the certificate is not looked at, because this is for servers under test.
-	TLS *tls.Config
+	TLS *tls.Config `json:"-"`
 	// Sources are the local addresses to connect from, in turn. Default: the system chooses; but where the pool is at an address of
 	// 127.0.0.0/8 and there are more connections than one address has ports, as many of 127.0.0.1, 127.0.0.2, … as are needed.
 	Sources []string
@@ -38,7 +38,7 @@ type Config struct {
 	// Drain is how long the last replies may take, before they count as lost. Default: 10 s.
 	Drain time.Duration
 	// Drained, if set, is called when the last reply came, while all connections are still open.
-	Drained func()
+	Drained func() `json:"-"`
 
 	// Worker is the name of the workers, to which ".1", ".2", … is added. Default: "load".
 	Worker string
