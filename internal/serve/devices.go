@@ -111,14 +111,11 @@ func cutName(s string) string {
 	if len(s) <= maxName {
 		return s
 	}
-	s = s[:maxName]
-	for !utf8.RuneStart(s[len(s)-1]) {
-		s = s[:len(s)-1]
+	end := maxName
+	for end > maxName-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
 	}
-	if r, _ := utf8.DecodeLastRuneInString(s); r == utf8.RuneError {
-		s = s[:len(s)-1]
-	}
-	return s
+	return s[:end]
 }
 
 // Is tells who the device is, as far as it has said: user agent and worker may be "". What is judged and answered from now on is that

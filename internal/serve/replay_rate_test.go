@@ -31,8 +31,13 @@ func requireRate(t *testing.T, n uint64, hashes, seconds float64, got *HashRate)
 	require.NoError(t, err)
 	require.NotNil(t, got)
 	require.InEpsilon(t, seconds, got.Seconds, 1e-12)
-	require.InEpsilon(t, float64(n)*hashes/seconds, got.Rate, 1e-9)
-	require.InEpsilon(t, low*hashes/seconds, got.Low, 1e-9)
+	if n == 0 {
+		require.Zero(t, got.Rate)
+		require.Zero(t, got.Low)
+	} else {
+		require.InEpsilon(t, float64(n)*hashes/seconds, got.Rate, 1e-9)
+		require.InEpsilon(t, low*hashes/seconds, got.Low, 1e-9)
+	}
 	require.InEpsilon(t, high*hashes/seconds, got.High, 1e-9)
 }
 
