@@ -26,7 +26,9 @@ import (
 // deviceTime is when Devices under test begin.
 var deviceTime = time.Date(2026, 11, 20, 14, 40, 0, 0, time.UTC)
 
-func at(seconds float64) time.Time { return deviceTime.Add(time.Duration(seconds * float64(time.Second))) }
+func at(seconds float64) time.Time {
+	return deviceTime.Add(time.Duration(seconds * float64(time.Second)))
+}
 
 func testDevices() *Devices { return newDevices(func() time.Time { return deviceTime }) }
 

@@ -165,11 +165,13 @@ func (r *rateParts) rate(t float64, beside bool) *HashRate {
 	if !beside {
 		rate := r.exposure.Rate()
 		out.Rate, out.Approximate = rate.Estimate(), rate.Varied
-		out.Low, out.High, err = rate.Interval(alpha)
+		out.Low, out.High, err = countInterval(rate.Shares)
+		out.Low /= rate.Exposure
+		out.High /= rate.Exposure
 	} else {
 		out.Rate = r.sum / t
 		out.Approximate = r.exposure.Varied() || r.largest-r.smallest > 1e-9*r.largest
-		out.Low, out.High, err = audit.Weighted(r.sum, r.squares, r.largest, alpha)
+		out.Low, out.High, err = r.interval()
 		out.Low /= t
 		out.High /= t
 	}
