@@ -309,7 +309,7 @@ func (p *Proxy) serve(ctx context.Context, lines *Lines) error {
 	conn, pool, err := p.upstreams.connect(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			p.turnAway(lines.Addr(), err)
+			p.turnAway(ctx, lines.Addr(), err)
 		}
 		return nil
 	}
@@ -343,13 +343,19 @@ func (p *Proxy) run(ctx context.Context, r runner) error {
 	return reason
 }
 
-// turnAway tells that no pool could be reached.
-func (p *Proxy) turnAway(peer string, err error) {
+// turnAway tells that no pool could be reached, and waits a moment.
+func (p *Proxy) turnAway(ctx context.Context, peer string, err error) {
 	p.mu.Lock()
 	untold, tell := p.turnedAway.may(time.Now())
 	p.mu.Unlock()
 	if tell {
 		p.emit(DeviceTurnedAway{peer, strings.ReplaceAll(err.Error(), "\n", "; "), untold})
+	}
+	timer := time.NewTimer(p.upstreams.times.away)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

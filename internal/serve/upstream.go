@@ -22,6 +22,7 @@ import (
 type upstreams struct {
 	onEvent func(Event)
 	dialer  net.Dialer
+	times   upstreamTimes
 
 	mu   sync.Mutex
 	all  []*upstream
@@ -44,21 +45,28 @@ type upstream struct {
 	since    time.Time // when it began to work, zero at the start
 }
 
-// Times of upstreams.
-const (
-	// dialTimeout is how long a pool may take to accept a connection, and for TLS.
-	dialTimeout = 5 * time.Second
-	// dialsTimeout is how long trying all pools may take: then the device does better to try again.
-	dialsTimeout = 20 * time.Second
-	// A pool that failed is probed after firstRetry, and twice as long each time, at most lastRetry.
-	firstRetry = 15 * time.Second
-	lastRetry  = 5 * time.Minute
-	// probeAnswer is how long a pool may take to answer a probe.
-	probeAnswer = 10 * time.Second
-)
+// upstreamTimes are how long things may take, and are waited for.
+type upstreamTimes struct {
+	// dial is how long a pool may take to accept a connection, and for TLS; dials is that of all pools together: then the device does
+	// better to try again.
+	dial, dials time.Duration
+	// A pool that failed is probed after first, and twice as long each time, at most last.
+	first, last time.Duration
+	// answer is how long a pool may take to answer a probe.
+	answer time.Duration
+	// steady is how long a pool must have worked again before devices are sent back to it.
+	steady time.Duration
+	// away is how long a device for which there is no pool is kept waiting, because there are some that try again at once.
+	away time.Duration
+}
+
+var defaultUpstreamTimes = upstreamTimes{
+	dial: 5 * time.Second, dials: 20 * time.Second, first: 15 * time.Second, last: 5 * time.Minute, answer: 10 * time.Second, steady: time.Minute,
+	away: time.Second,
+}
 
 func newUpstreams(onEvent func(Event)) *upstreams {
-	return &upstreams{onEvent: onEvent, poke: make(chan struct{}, 1)}
+	return &upstreams{onEvent: onEvent, times: defaultUpstreamTimes, poke: make(chan struct{}, 1)}
 }
 
 // set replaces the pools. What is known of those that stay is kept.
@@ -91,9 +99,6 @@ func (u *upstreams) names() []string {
 	return names
 }
 
-// steady is how long a pool must have worked again before devices are sent back to it.
-const steady = time.Minute
-
 // better returns the pool that devices of this one are to be sent back to, nil if there is none.
 func (u *upstreams) better(than *upstream, now time.Time) *upstream {
 	u.mu.Lock()
@@ -102,7 +107,7 @@ func (u *upstreams) better(than *upstream, now time.Time) *upstream {
 		if one == than {
 			return nil
 		}
-		if one.failures == 0 && now.Sub(one.since) > steady {
+		if one.failures == 0 && now.Sub(one.since) > u.times.steady {
 			return one
 		}
 	}
@@ -131,7 +136,7 @@ func (u *upstreams) order() []*upstream {
 
 // connect returns a connection to the first pool that can be reached.
 func (u *upstreams) connect(ctx context.Context) (Conn, *upstream, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialsTimeout)
+	ctx, cancel := context.WithTimeout(ctx, u.times.dials)
 	defer cancel()
 	var errs []error
 	for _, one := range u.order() {
@@ -154,7 +159,7 @@ func (u *upstreams) connect(ctx context.Context) (Conn, *upstream, error) {
 
 // dial connects to a pool. Its errors name it.
 func (u *upstreams) dial(ctx context.Context, one *upstream) (Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, u.times.dial)
 	defer cancel()
 	plain, err := u.dialer.DialContext(ctx, "tcp", one.url.Address())
 	if err != nil {
@@ -194,7 +199,7 @@ func (u *upstreams) failed(one *upstream, why error) {
 	if one.failures == 0 || !now.Before(one.retry) {
 		told = one.failures == 0
 		one.failures++
-		wait = min(firstRetry<<min(one.failures-1, 10), lastRetry)
+		wait = min(u.times.first<<min(one.failures-1, 10), u.times.last)
 		one.retry = now.Add(wait)
 	}
 	u.mu.Unlock()
@@ -244,7 +249,7 @@ func (u *upstreams) probe(ctx context.Context) {
 					u.works(one)
 				} else if ctx.Err() == nil {
 					u.failed(one, err)
-					next = min(next, firstRetry)
+					next = min(next, u.times.first)
 				}
 			}
 		}
@@ -267,7 +272,7 @@ func (u *upstreams) ask(ctx context.Context, one *upstream) error {
 	}
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
-	c.SetDeadline(time.Now().Add(probeAnswer))
+	c.SetDeadline(time.Now().Add(u.times.answer))
 	if _, err := c.Write(stratum.AppendRequest(nil, 1, stratum.MethodSubscribe, `"touchstone"`)); err != nil {
 		return fmt.Errorf("%s: %w", one.url, dialCause(err))
 	}
