@@ -211,7 +211,7 @@ func (c *Client) request(dst []byte, method, params string) ([]byte, uint64) {
 
 // Submit hands in a share that was found in w, a work of this Client. The number, counted from 1, is the one that Replied is told. It is 0,
 // and nothing is appended, for a share that the pool must refuse: one that was submitted before, on this connection or that of
-// ClientConfig.After; one of a block that is no longer the newest job's; one of a job whose ID another job has now; one with version
+// ClientConfig.After; one of a job from before the pool turned to another block; one of a job whose ID another job has now; one with version
 // bits that may not be rolled any more. MaxOutstanding submissions wait for their answers at most: of the oldest, Replied is not
 // told then.
 func (c *Client) Submit(dst []byte, w *ClientWork, s *work.Solution, now time.Time) (_ []byte, number uint64) {
