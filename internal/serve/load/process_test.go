@@ -35,7 +35,9 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	roles := map[string]func(ctx context.Context, config []byte) error{"pool": runPool, "generator": runGenerator}
+	roles := map[string]func(ctx context.Context, config []byte) error{
+		"pool": runPool, "proxy": runProxy, "generator": runGenerator,
+	}
 	if role := roles[os.Getenv(childRole)]; role != nil {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
@@ -64,52 +66,30 @@ type poolMessage struct {
 	Error  string   `json:"error"`
 }
 
-// runPool is the child that is a pool on the embedded chain. It stops when its standard input ends, and until then does what it is asked
-// there.
-func runPool(ctx context.Context, config []byte) error {
-	var setup poolSetup
-	if err := json.Unmarshal(config, &setup); err != nil {
-		return err
+// writeEvent writes an event as a line of JSON; how many devices come and go is for others to tell.
+func writeEvent(e serve.Event) {
+	switch e.(type) {
+	case serve.DeviceConnected, serve.DeviceAuthorized, serve.DeviceGone, serve.DeviceJoined, serve.DeviceLeft:
+	default:
+		writeLine(e.Kind(), e)
 	}
-	var mu sync.Mutex
-	write := func(name string, fields any) {
-		b, err := json.Marshal(fields)
-		if err != nil {
-			panic(err)
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		fmt.Printf(`{"event":%q,%s`+"\n", name, b[1:])
-	}
-	backend, err := serve.OpenDevnet(ctx, setup.DataDir, func(serve.Event) {})
+}
+
+var writing sync.Mutex
+
+func writeLine(name string, fields any) {
+	b, err := json.Marshal(fields)
 	if err != nil {
-		return err
+		panic(err)
 	}
-	var recorder *serve.Recorder
-	if setup.Record != "" {
-		if recorder, err = serve.OpenRecorder(serve.RecorderConfig{Dir: setup.Record}); err != nil {
-			return err
-		}
-	}
-	pool, err := serve.NewPool(serve.PoolConfig{
-		Backend:     backend,
-		Listen:      []serve.ListenAt{{Address: "127.0.0.1:0", Config: serve.ListenConfig{MaxConnsPerAddress: 20_000}}},
-		VersionMask: work.MaskBIP320,
-		Vardiff:     stratum.Vardiff{SharesPerMinute: -1, Start: 1e-9},
-		Recorder:    recorder,
-		OnEvent: func(e serve.Event) {
-			switch e.(type) {
-			case serve.DeviceConnected, serve.DeviceAuthorized, serve.DeviceGone:
-			default:
-				write(e.Kind(), e)
-			}
-		},
-	})
-	if err != nil {
-		return err
-	}
+	writing.Lock()
+	defer writing.Unlock()
+	fmt.Printf(`{"event":%q,%s`+"\n", name, b[1:])
+}
+
+// untilAsked returns a context that ends when standard input does. Until then, what is asked there is done.
+func untilAsked(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	go func() {
 		defer cancel()
 		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
@@ -117,14 +97,82 @@ func runPool(ctx context.Context, config []byte) error {
 			if err := answer(in.Text(), &m); err != nil {
 				m.Error = err.Error()
 			}
-			write("answer", m)
+			writeLine("answer", m)
 		}
 	}()
+	return ctx, cancel
+}
+
+// runPool is the child that is a pool on the embedded chain.
+func runPool(ctx context.Context, config []byte) error {
+	var setup poolSetup
+	if err := json.Unmarshal(config, &setup); err != nil {
+		return err
+	}
+	backend, err := serve.OpenDevnet(ctx, setup.DataDir, func(serve.Event) {})
+	if err != nil {
+		return err
+	}
+	recorder, err := openRecorder(setup.Record)
+	if err != nil {
+		return err
+	}
+	pool, err := serve.NewPool(serve.PoolConfig{
+		Backend:     backend,
+		Listen:      listenAt,
+		VersionMask: work.MaskBIP320,
+		Vardiff:     stratum.Vardiff{SharesPerMinute: -1, Start: 1e-9},
+		Recorder:    recorder,
+		OnEvent:     writeEvent,
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := untilAsked(ctx)
+	defer cancel()
 	err = pool.Run(ctx)
 	if recorder != nil {
 		err = errors.Join(err, recorder.Close())
 	}
 	return errors.Join(err, backend.Close())
+}
+
+var listenAt = []serve.ListenAt{{Address: "127.0.0.1:0", Config: serve.ListenConfig{MaxConnsPerAddress: 20_000}}}
+
+func openRecorder(dir string) (*serve.Recorder, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	return serve.OpenRecorder(serve.RecorderConfig{Dir: dir})
+}
+
+// proxySetup is what a proxy of the test binary is told.
+type proxySetup struct {
+	Pool   string
+	Record string // a folder; "" records nothing
+}
+
+// runProxy is the child that is a proxy.
+func runProxy(ctx context.Context, config []byte) error {
+	var setup proxySetup
+	if err := json.Unmarshal(config, &setup); err != nil {
+		return err
+	}
+	recorder, err := openRecorder(setup.Record)
+	if err != nil {
+		return err
+	}
+	proxy, err := serve.NewProxy(serve.ProxyConfig{Listen: listenAt, Pools: []string{setup.Pool}, Recorder: recorder, OnEvent: writeEvent})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := untilAsked(ctx)
+	defer cancel()
+	err = proxy.Run(ctx)
+	if recorder != nil {
+		err = errors.Join(err, recorder.Close())
+	}
+	return err
 }
 
 // answer does what a child is asked to: "memory", or "profile KIND FILE", where KIND is cpu, which lasts until it is asked for again
@@ -302,4 +350,10 @@ func (p *process) rss() uint64 {
 func startPool(t testing.TB, record string) (p *process, url string) {
 	p = child(t, "pool", poolSetup{DataDir: t.TempDir(), Record: record})
 	return p, p.event("pool_started").Listen[0]
+}
+
+// startProxy starts a proxy of this binary before a pool and returns where it listens.
+func startProxy(t testing.TB, pool, record string) (p *process, url string) {
+	p = child(t, "proxy", proxySetup{pool, record})
+	return p, p.event("proxy_started").Listen[0]
 }
