@@ -1,6 +1,6 @@
-// Package stratum reads the Stratum V1 wire: what pools and miners say to each other about jobs and shares. It decodes messages
-// strictly, follows a connection as an [Onlooker] that hands jobs and submissions to [share.Session], and reads recordings of
-// connections, a [Transcript].
+// Package stratum speaks Stratum V1: what pools and miners say to each other about jobs and shares. It decodes messages strictly and
+// appends them, is the pool's side of connections as a [Server] and the miner's as a [Client], follows a connection between others as an
+// [Onlooker], and reads recordings of connections, a [Transcript]. Server and Onlooker hand jobs and submissions to [share.Session].
 //
 // It holds no rule about shares: those are in work/share. It has no sockets, no clocks and no goroutines: lines come in as
 // bytes, and the time is an argument.

@@ -113,7 +113,7 @@ func (c *ServerSession) adjust(now time.Time) (changed bool) {
 	if factor == 1 {
 		return false
 	}
-	c.want(readableDifficulty(c.sent.number * factor))
+	c.want(max(readableDifficulty(c.sent.number*factor), readableDifficulty(c.known/farthestDown)))
 	if !c.pending() { // it is at a bound
 		c.vardiff.restart(now)
 	}

@@ -57,7 +57,7 @@ type ServerSession struct {
 	wanted, sent difficulty // that of later jobs, and the one sent last
 	floor        float64    // the least that the miner asks for
 	vardiff      vardiff
-	learnt       bool // vardiff has shares to go by
+	known        float64    // the difficulty of the share credited last, 0 for none
 
 	submits      uint64
 	garbage      uint8
@@ -83,7 +83,8 @@ func (c *ServerSession) Receive(dst, line []byte, now time.Time) ([]byte, error)
 	if c.closed {
 		return dst, ErrClosed
 	}
-	if len(line) > MaxLine+2 { // with the end of the line
+	line = bytes.TrimRight(line, "\r\n")
+	if len(line) > MaxLine {
 		return dst, &Violation{ErrTooLong.Error(), "no miner needs as much"}
 	}
 	r := c.server.readings.Get().(*serverReading)
@@ -94,7 +95,7 @@ func (c *ServerSession) Receive(dst, line []byte, now time.Time) ([]byte, error)
 		c.server.readings.Put(r)
 	}()
 	m := &r.message
-	if err := Decode(bytes.TrimRight(line, "\r\n"), m); err != nil {
+	if err := Decode(line, m); err != nil {
 		return c.unreadable(dst, line, err)
 	}
 	c.garbage = 0
@@ -274,7 +275,7 @@ func (c *ServerSession) submit(dst []byte, r *serverReading, now time.Time) []by
 		return AppendError(dst, m.ID, code, text)
 	}
 	dst = reply(dst, m, "true")
-	c.learnt = true
+	c.known = v.Required()
 	if current := v.Target == c.sent.target; current {
 		c.vardiff.share(1, true)
 	} else {

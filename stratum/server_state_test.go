@@ -447,7 +447,7 @@ func TestServerBlock(t *testing.T) {
 
 // TestServerVardiff has the difficulty follow the shares, through the session.
 func TestServerVardiff(t *testing.T) {
-	s, pool := testServer(t, func(c *ServerConfig) { c.Vardiff = Vardiff{Start: easyDifficulty, Min: 1e-12} })
+	s, pool := testServer(t, func(c *ServerConfig) { c.Vardiff = Vardiff{Start: easyDifficulty, Min: 1e-20} })
 	pool.job = serverJob(t, "a", 7, true)
 	c := s.Open(serverTime)
 	hello(t, c)
@@ -470,6 +470,12 @@ func TestServerVardiff(t *testing.T) {
 	require.Empty(t, c.Tick(nil, serverTime.Add(20*time.Second)))
 	require.Contains(t, string(c.Tick(nil, serverTime.Add(time.Minute))), fmt.Sprintf(set, "5.6e-09"))
 	require.Empty(t, c.Tick(nil, serverTime.Add(time.Minute)))
+
+	// A miner that found shares may pause: it does not fall for ever.
+	for i := range 100 {
+		c.Tick(nil, serverTime.Add(time.Duration(i)*time.Hour))
+	}
+	require.Equal(t, readableDifficulty(easyDifficulty/farthestDown), c.Difficulty())
 
 	// At the network's difficulty, no difficulty above it makes a change.
 	pool.job = serverJob(t, "n", 7, true, func(j *work.Job) { j.Bits, j.Target = 0x2100ffff, work.Target{} })

@@ -12,7 +12,7 @@ func (c *ServerSession) suggest(dst []byte, m *Message, now time.Time) []byte {
 	}
 	dst = reply(dst, m, "true")
 	c.setFloor(d)
-	if !c.learnt || c.server.vardiff().SharesPerMinute < 0 {
+	if c.known == 0 || c.server.vardiff().SharesPerMinute < 0 {
 		c.want(d)
 	}
 	return c.retarget(dst, now)

@@ -293,7 +293,7 @@ func TestViolations(t *testing.T) {
 		require.ErrorContains(t, err, test.says)
 		require.Empty(t, out)
 	}
-	require.Nil(t, LooksForeign(nil))
-	require.Nil(t, LooksForeign([]byte("{\"id\":1,\t\"method\"")))
-	require.NotNil(t, LooksForeign([]byte("\x16\x03")))
+	require.Nil(t, looksForeign(nil))
+	require.Nil(t, looksForeign([]byte("{\"id\":1,\t\"method\"")))
+	require.NotNil(t, looksForeign([]byte("\x16\x03")))
 }

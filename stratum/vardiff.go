@@ -74,6 +74,9 @@ const (
 	// farDown is the factor that the difficulty falls by at most at once, and fallFaster is the one by which that grows with each time that
 	// no share came at all.
 	farDown, fallFaster = 16, 2
+	// farthestDown is the factor that the difficulty falls by at most while no share comes at all, of that of the last one: a miner that
+	// pauses must not come back to a difficulty at which it would flood us.
+	farthestDown = 1024
 	// manyShares are as many as are looked back on at most, in wanted ones: a miner may change.
 	manyShares = 256
 )

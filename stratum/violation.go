@@ -37,9 +37,9 @@ var strangers = []struct {
 
 var httpViolation = Violation{"an HTTP request", "this port speaks Stratum: use stratum+tcp:// in the miner, and the status address in a browser"}
 
-// LooksForeign returns what the first bytes of a connection look like if they are not the beginning of a Stratum message, nil if they may
+// looksForeign returns what the first bytes of a connection look like if they are not the beginning of a Stratum message, nil if they may
 // be: a few bytes are enough, and none of what is found needs a whole line.
-func LooksForeign(start []byte) *Violation {
+func looksForeign(start []byte) *Violation {
 	for i := range strangers {
 		if s := &strangers[i]; bytes.HasPrefix(start, []byte(s.start)) {
 			v := s.Violation
@@ -54,9 +54,9 @@ func LooksForeign(start []byte) *Violation {
 	return nil
 }
 
-// foreign is LooksForeign for a whole line that was held not to be a message.
+// foreign is looksForeign for a whole line that was held not to be a message.
 func foreign(line []byte) *Violation {
-	if v := LooksForeign(line); v != nil {
+	if v := looksForeign(line); v != nil {
 		return v
 	}
 	if !utf8.Valid(line) {
