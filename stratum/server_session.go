@@ -57,7 +57,7 @@ type ServerSession struct {
 	wanted, sent difficulty // that of later jobs, and the one sent last
 	floor        float64    // the least that the miner asks for
 	vardiff      vardiff
-	known        float64    // the difficulty of the share credited last, 0 for none
+	known        float64 // the difficulty of the share credited last, 0 for none
 
 	submits      uint64
 	garbage      uint8
