@@ -23,7 +23,8 @@ type Restater struct {
 	tidied  int // entries after the last tidy
 	asked   []restatedRequest
 	assumed bool // something could not be read without which nobody knows what holds
-	missed  bool // jobs were sent of which nothing is remembered, see missing
+	unread  bool // a message that was a job, or may have been, could not be read
+	missed  bool // so many jobs were sent on the block missing that the oldest are not remembered
 	missing chainhash.Hash
 }
 
@@ -31,13 +32,14 @@ type Restater struct {
 type restatedKind uint8
 
 const (
-	restatesNothing restatedKind = iota
-	restatesAuthorize
-	restatesSubscribe  // and its answer: the extranonces
-	restatesExtranonce // mining.set_extranonce
-	restatesConfigure  // and its answer, which grants a mask
-	restatesRefused    // mining.configure whose answer grants none
-	restatesMask       // mining.set_version_mask
+	restatesNothing    restatedKind = iota
+	restatesAuthorize               // and its answer, if there was one
+	restatesWithdrawn               // mining.authorize that was refused
+	restatesSubscribe               // and its answer: the extranonces
+	restatesExtranonce              // mining.set_extranonce
+	restatesConfigure               // and its answer, which grants a mask
+	restatesRefused                 // mining.configure whose answer grants none
+	restatesMask                    // mining.set_version_mask
 	restatesDifficulty
 	restatesJob
 	restatesUnreadable // a message of the pool that may have been a job
@@ -99,7 +101,7 @@ func (r *Restater) Observe(from From, line []byte, now time.Time, m *Message) Se
 		return r.miner(line, at, m)
 	}
 	if k := r.texts.latest(line); k != nil {
-		r.add(restatedEntry{at: at, text: k, kind: restatesJob})
+		r.job(k, at)
 		return Seen{Kept: k}
 	}
 	if len(line) > longMessage {
@@ -116,10 +118,11 @@ func (r *Restater) Observe(from From, line []byte, now time.Time, m *Message) Se
 		k := r.texts.find(line)
 		if k == nil {
 			k = newKept(line)
-			k.prev = r.prevOf(m)
+			id, _ := m.JobID()
+			k.id, k.prev, k.odd = hashID([]byte(id)), r.prevOf(m), odd(m)
 			k = r.texts.keep(k)
 		}
-		r.add(restatedEntry{at: at, text: k, kind: restatesJob})
+		r.job(k, at)
 		return Seen{Kept: k}
 	case MethodSetDifficulty:
 		if _, err := m.SetDifficulty(); err != nil {
@@ -138,6 +141,21 @@ func (r *Restater) Observe(from From, line []byte, now time.Time, m *Message) Se
 		r.add(restatedEntry{at: at, text: r.own(line), kind: restatesMask})
 	}
 	return Seen{Text: line}
+}
+
+// job takes in a mining.notify.
+func (r *Restater) job(k *Kept, at int64) {
+	r.unread = r.unread || k.odd
+	r.add(restatedEntry{at: at, text: k, kind: restatesJob})
+}
+
+// odd says that a mining.notify can't be read.
+func odd(m *Message) bool {
+	job, _, err := m.Notify(0, 0)
+	if err == nil {
+		_, err = share.NewJob(job)
+	}
+	return err != nil
 }
 
 // Lost says that a message of the pool could not be seen.
@@ -168,6 +186,7 @@ func (r *Restater) prevOf(m *Message) chainhash.Hash {
 
 // unreadable takes in a message of the pool that is none.
 func (r *Restater) unreadable(line []byte, at int64) {
+	r.unread = true
 	for i := range r.asked {
 		if k := r.asked[i].kind; k == restatesSubscribe || k == restatesConfigure {
 			r.assumed = true
@@ -257,8 +276,9 @@ func (r *Restater) answer(line []byte, at int64, m *Message) {
 	e := restatedEntry{at: at, text: r.own(line), request: q.text, kind: q.kind}
 	switch q.kind {
 	case restatesAuthorize:
+		e.at = q.at
 		if m.Refused() {
-			r.withdraw(q.text)
+			r.refuse(e)
 			return
 		}
 		r.authorize(e)
@@ -292,7 +312,7 @@ func workerOf(k *Kept) string {
 
 // authorize remembers an authorization, instead of an earlier one of the same worker.
 func (r *Restater) authorize(e restatedEntry) {
-	r.withdraw(e.request)
+	r.withdraw(workerOf(e.request))
 	count, size := 1, len(e.request.text)
 	for i := len(r.entries) - 1; i >= 0; i-- {
 		if old := &r.entries[i]; old.kind == restatesAuthorize {
@@ -302,15 +322,39 @@ func (r *Restater) authorize(e restatedEntry) {
 			}
 		}
 	}
-	r.add(e)
+	r.addName(e)
 }
 
-// withdraw forgets the authorization of the worker that a request names.
-func (r *Restater) withdraw(request *Kept) {
-	worker := workerOf(request)
+// refuse remembers that an authorization was refused: it is none, but some pools go by the name that was given last.
+func (r *Restater) refuse(e restatedEntry) {
+	worker := workerOf(e.request)
+	if !slices.ContainsFunc(r.asked, func(q restatedRequest) bool { // a later request for it counts too
+		return q.kind == restatesAuthorize && workerOf(q.text) == worker
+	}) {
+		r.withdraw(worker)
+	}
+	e.kind = restatesWithdrawn
+	r.addName(e)
+}
+
+// withdraw forgets the authorization of a worker.
+func (r *Restater) withdraw(worker string) {
 	r.entries = slices.DeleteFunc(r.entries, func(e restatedEntry) bool {
 		return e.kind == restatesAuthorize && workerOf(e.request) == worker
 	})
+}
+
+// addName remembers a name that was given at the time e.at, before those that were given later.
+func (r *Restater) addName(e restatedEntry) {
+	r.add(e)
+	at := len(r.entries) - 1
+	for i := at - 1; i >= 0; i-- {
+		if k := r.entries[i].kind; (k == restatesAuthorize || k == restatesWithdrawn) && r.entries[i].at > e.at {
+			at = i
+		}
+	}
+	copy(r.entries[at+1:], r.entries[at:])
+	r.entries[at] = e
 }
 
 // add remembers a message.
@@ -344,8 +388,7 @@ type Restated struct {
 func (r *Restater) Restated(now time.Time) Restated {
 	r.tidy(now.UnixNano())
 	lines := make([]RestatedLine, 0, 2*len(r.entries)+len(r.asked))
-	for i := range r.entries {
-		e := &r.entries[i]
+	say := func(e *restatedEntry) {
 		if e.request != nil {
 			lines = append(lines, RestatedLine{e.at, FromMiner, e.request})
 		}
@@ -353,12 +396,28 @@ func (r *Restater) Restated(now time.Time) Restated {
 			lines = append(lines, RestatedLine{e.at, FromPool, e.text})
 		}
 	}
-	for _, q := range r.asked { // their answers will come
-		if q.text != nil {
-			lines = append(lines, RestatedLine{q.at, FromMiner, q.text})
+	var name *restatedEntry // that was given last
+	for i := range r.entries {
+		e := &r.entries[i]
+		say(e)
+		if e.kind == restatesAuthorize || e.kind == restatesWithdrawn {
+			name = e
 		}
 	}
-	return Restated{Lines: lines, Assumed: r.assumed, Missed: r.missed}
+	before := false             // a name that waits for its answer was given before that
+	for _, q := range r.asked { // their answers will come
+		if q.text == nil {
+			continue
+		}
+		lines = append(lines, RestatedLine{q.at, FromMiner, q.text})
+		if q.kind == restatesAuthorize && name != nil {
+			before = q.at < name.at
+		}
+	}
+	if before {
+		say(name)
+	}
+	return Restated{Lines: lines, Assumed: r.assumed, Missed: r.missed || r.unread}
 }
 
 // tidy forgets what nothing depends on at the time now, in nanoseconds.
@@ -366,7 +425,7 @@ func (r *Restater) tidy(now int64) {
 	r.forgetJobs(now)
 	// From the newest on: what holds now, and what held when a remembered job was sent.
 	const few = 64
-	extranonce, mask, subscribe, configure, unreadable, difficulties := true, true, true, true, true, 2
+	extranonce, mask, subscribe, configure, unreadable, name, difficulties := true, true, true, true, true, true, 2
 	jobs, recent := r.count(restatesJob), 0
 	drop := func(e *restatedEntry) bool {
 		switch e.kind {
@@ -375,7 +434,12 @@ func (r *Restater) tidy(now int64) {
 			extranonce, difficulties = true, max(difficulties, 1)
 			return false
 		case restatesAuthorize:
+			name = false
 			return false
+		case restatesWithdrawn:
+			kept := name
+			name = false
+			return !kept
 		case restatesSubscribe, restatesExtranonce:
 			kept := extranonce || subscribe && e.kind == restatesSubscribe
 			extranonce = false
@@ -440,13 +504,11 @@ func (r *Restater) forgetJobs(now int64) {
 	tips := make(map[chainhash.Hash]*tip, 4)
 	var newest *tip
 	forgotten := func(t *tip, now int64) bool { return t.replaced && now-t.since >= int64(share.Forgotten) }
-	jobs := 0
 	for i := range r.entries {
 		e := &r.entries[i]
 		if e.kind != restatesJob {
 			continue
 		}
-		jobs++
 		t := tips[e.text.prev]
 		switch {
 		case t == nil:
@@ -465,18 +527,25 @@ func (r *Restater) forgetJobs(now int64) {
 	if r.texts.Bytes() > maxRestatedBytes {
 		most = fewRestatedJobs
 	}
-	for i := range r.entries {
+	// Forgotten IDs may be those of older jobs, which they replaced for good.
+	gone := map[uint64]bool{}
+	kept := 0
+	for i := len(r.entries) - 1; i >= 0; i-- {
 		e := &r.entries[i]
 		if e.kind != restatesJob {
 			continue
 		}
 		t := tips[e.text.prev]
-		if dead := forgotten(t, now) || i < t.from; dead || jobs > most {
-			if jobs--; !dead {
-				r.missed, r.missing = true, e.text.prev
-			}
-			e.kind = restatesNothing
+		switch {
+		case forgotten(t, now) || i < t.from || gone[e.text.id]:
+			gone[e.text.id] = true
+		case kept == most:
+			r.missed, r.missing = true, e.text.prev
+		default:
+			kept++
+			continue
 		}
+		e.kind = restatesNothing
 	}
 	if t := tips[r.missing]; r.missed && (t == nil || forgotten(t, now)) {
 		r.missed = false

@@ -15,6 +15,8 @@ type Kept struct {
 	line Line           // Message or Raw alone
 	text []byte         // the one that is given
 	prev chainhash.Hash // of a mining.notify
+	id   uint64         // of its job, hashed
+	odd  bool           // it is one that can't be read
 }
 
 // newKept returns a message that is kept: a copy of line.

@@ -82,6 +82,22 @@ type Recorder struct {
 func OpenRecorder(c RecorderConfig) (*Recorder, error) { return openRecorder(c, createFile) }
 
 func openRecorder(c RecorderConfig, create func(path string) (diskFile, error)) (*Recorder, error) {
+	w, err := newRecordWriter(c, create, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	r := w.Recorder
+	var all sync.WaitGroup
+	ended := make(chan struct{}) // the writer has
+	all.Go(func() { defer close(ended); w.run() })
+	all.Go(func() { r.syncs(ended) })
+	all.Go(func() { r.tells(ended) })
+	go func() { all.Wait(); close(r.done) }()
+	return r, nil
+}
+
+// newRecordWriter returns the writer of a new Recorder, with its first file.
+func newRecordWriter(c RecorderConfig, create func(path string) (diskFile, error), clock func() time.Time) (*recordWriter, error) {
 	if c.Dir == "" {
 		return nil, errors.New("no folder to record into")
 	}
@@ -104,19 +120,13 @@ func openRecorder(c RecorderConfig, create func(path string) (diskFile, error)) 
 	}
 	r.memory.New = func() any { return new(stratum.Message) }
 	r.trouble.events = make(chan Event, 64)
-	w := &recordWriter{Recorder: r}
-	first, err := w.newFile(time.Now())
+	w := &recordWriter{Recorder: r, clock: clock}
+	first, err := w.newFile(clock())
 	if err != nil {
 		return nil, fmt.Errorf("recording: %w", err)
 	}
 	w.use(first)
-	var all sync.WaitGroup
-	ended := make(chan struct{}) // the writer has
-	all.Go(func() { defer close(ended); w.run() })
-	all.Go(func() { r.syncs(ended) })
-	all.Go(func() { r.tells(ended) })
-	go func() { all.Wait(); close(r.done) }()
-	return r, nil
+	return w, nil
 }
 
 // Opening is what a recording says of a connection when it begins.
@@ -307,7 +317,7 @@ type trouble struct {
 
 	mu    sync.Mutex
 	since time.Time // zero if there is none
-	lost  uint64    // lines, until then
+	lost  uint64    // lines, until the last one ended
 	why   string    // of the last failure
 
 	failures uint64
@@ -320,8 +330,7 @@ func (r *Recorder) begin(file string, err error) {
 	if !r.trouble.since.IsZero() {
 		return
 	}
-	r.trouble.since, r.trouble.lost = time.Now(), r.lostLines.Load()
-	r.trouble.why = err.Error()
+	r.trouble.since, r.trouble.why = time.Now(), err.Error()
 	r.trouble.failures++
 	r.troubled.Store(true)
 	r.mu.Lock()
@@ -340,7 +349,9 @@ func (r *Recorder) resumed(file string) {
 	elapsed := time.Since(r.trouble.since)
 	r.trouble.since = time.Time{}
 	r.troubled.Store(false)
-	r.tell(RecordResumed{File: file, Lines: r.lostLines.Load() - r.trouble.lost, Elapsed: seconds(elapsed)})
+	before := r.trouble.lost
+	r.trouble.lost = r.lostLines.Load()
+	r.tell(RecordResumed{File: file, Lines: r.trouble.lost - before, Elapsed: seconds(elapsed)})
 }
 
 // tell queues an event. If those before it are not heard it is lost.

@@ -26,6 +26,7 @@ const (
 // recordWriter writes what is in the queue. All of it is for one goroutine.
 type recordWriter struct {
 	*Recorder
+	clock   func() time.Time
 	number  int
 	current *recordFile
 	old     []*recordFile // with lines of connections that have not moved
@@ -57,7 +58,7 @@ func (w *recordWriter) use(f *recordFile) {
 		w.old = append(w.old, w.current)
 		w.sweeping = true
 	}
-	w.current, w.rotated = f, time.Now()
+	w.current, w.rotated = f, w.clock()
 	w.mu.Lock()
 	w.files = append(w.files, f)
 	w.mu.Unlock()
@@ -90,7 +91,7 @@ func (w *recordWriter) run() {
 // work writes all that waits.
 func (w *recordWriter) work() {
 	for {
-		now := time.Now()
+		now := w.clock()
 		w.keep(now)
 		more := w.sweep(now)
 		w.batch = w.queue.take(w.batch)
@@ -340,7 +341,7 @@ func (w *recordWriter) flushFile(f *recordFile) bool {
 			t.discarded += t.buffered
 			w.lostLines.Add(t.buffered)
 			if t.ended {
-				w.end(t, time.Now().UnixNano())
+				w.end(t, w.clock().UnixNano())
 			}
 		}
 		t.buffered = 0
@@ -363,7 +364,7 @@ func (w *recordWriter) flushFile(f *recordFile) bool {
 // fail stops writing for a while.
 func (w *recordWriter) fail(f *recordFile, err error) {
 	w.failing = true
-	w.retry = time.Now().Add(recordRetry)
+	w.retry = w.clock().Add(recordRetry)
 	w.slow.Store(true)
 	if !w.trial {
 		w.begin(f.path, err)
@@ -449,7 +450,7 @@ func (w *recordWriter) visit(t *Track, now time.Time) (size int) {
 func (w *recordWriter) retire() {
 	old := w.old[:0]
 	for _, f := range w.old {
-		if f.tracks > 0 {
+		if f.tracks > 0 || f.broken && w.failing { // half a line may be cut off later
 			old = append(old, f)
 			continue
 		}
