@@ -37,8 +37,8 @@ func (c *ServerSession) configure(dst []byte, m *Message, now time.Time) []byte 
 			d := q.MinimumDifficulty
 			granted := d <= c.server.vardiff().Max
 			if answer(extension, granted); granted {
-				harder = true
-				c.setFloor(d)
+				harder, c.least = true, d
+				c.want(c.wanted.number)
 			}
 		case extensionSubscribeExtranonce:
 			c.extranonces = true

@@ -122,7 +122,7 @@ func (c *ServerSession) adjust(now time.Time) (changed bool) {
 
 // want sets the difficulty of later jobs, within the bounds.
 func (c *ServerSession) want(d float64) {
-	d = c.server.vardiff().bound(max(d, c.floor))
+	d = c.server.vardiff().bound(max(d, c.least, c.suggested))
 	if d == c.wanted.number {
 		return
 	}

@@ -53,15 +53,15 @@ type modelSession struct {
 	rolling               bool
 	garbage               int
 
-	want, floor *big.Rat
-	learnt      bool
-	difficulty  string // as sent last
-	target      *big.Int
-	jobs        map[string]*modelSent
-	last        *modelJob
-	newest      chainhash.Hash // the previous block of the last
-	replaced    map[chainhash.Hash]time.Time
-	submits     uint64
+	want, suggested, least *big.Rat
+	learnt                 bool
+	difficulty             string // as sent last
+	target                 *big.Int
+	jobs                   map[string]*modelSent
+	last                   *modelJob
+	newest                 chainhash.Hash // the previous block of the last
+	replaced               map[chainhash.Hash]time.Time
+	submits                uint64
 }
 
 func (c *modelSession) ready() bool { return c.subscribed && len(c.workers) > 0 }
@@ -168,11 +168,20 @@ func (m *modelServer) bound(d *big.Rat) *big.Rat {
 	return d
 }
 
-func (m *modelServer) setFloor(c *modelSession, d *big.Rat) {
-	c.floor = d
-	if c.want.Cmp(d) < 0 {
-		c.want = m.bound(d)
+// floor is the least difficulty that the miner can do with and wishes.
+func (c *modelSession) floor() *big.Rat {
+	if c.suggested.Cmp(c.least) > 0 {
+		return c.suggested
 	}
+	return c.least
+}
+
+// setWant says which difficulty is wanted from now on.
+func (m *modelServer) setWant(c *modelSession, d *big.Rat) {
+	if floor := c.floor(); d.Cmp(floor) < 0 {
+		d = floor
+	}
+	c.want = m.bound(d)
 }
 
 // answers are the lines that came, and how far they were compared.
@@ -269,7 +278,7 @@ func (m *modelServer) checkDifficulty(a *answers, c *modelSession, j *modelJob) 
 	}
 	network := new(big.Rat).SetFrac(modelDifficulty1, j.network)
 	if m.vardiff {
-		least := m.bound(c.floor)
+		least := m.bound(c.floor())
 		if got.Cmp(least) < 0 && !near(least) && !near(network) || got.Cmp(m.max) > 0 && !near(m.max) {
 			m.t.Fatalf("after %q: the difficulty %s is out of bounds", a.sent, c.difficulty)
 		}
@@ -309,7 +318,7 @@ func modelNotify(j *modelJob) string {
 // open begins a connection.
 func (m *modelServer) open() *modelSession {
 	c := &modelSession{
-		server: m.server.Open(m.now), limit: work.MaskBIP320, want: m.start, floor: new(big.Rat), jobs: map[string]*modelSent{},
+		server: m.server.Open(m.now), limit: work.MaskBIP320, want: m.start, suggested: new(big.Rat), least: new(big.Rat), jobs: map[string]*modelSent{},
 		replaced: map[chainhash.Hash]time.Time{},
 	}
 	m.live = append(m.live, c)
@@ -442,7 +451,8 @@ func (m *modelServer) configure(c *modelSession, mask uint32, minBits int, diffi
 	d, _ := new(big.Rat).SetString(difficulty)
 	allowed := d.Cmp(m.max) <= 0
 	if allowed {
-		m.setFloor(c, d)
+		c.least = d
+		m.setWant(c, c.want)
 	}
 	c.announced = true
 	a.equal(fmt.Sprintf(`{"id":5,"result":{%s,"minimum-difficulty":%t,"subscribe-extranonce":true},"error":null}`, result, allowed))
@@ -473,10 +483,11 @@ func (m *modelServer) suggest(c *modelSession, id, text string) {
 	if id != "null" {
 		a.equal(`{"id":` + id + `,"result":true,"error":null}`)
 	}
-	m.setFloor(c, d)
-	if !m.vardiff || !c.learnt {
-		c.want = m.bound(d)
+	c.suggested = d
+	if m.vardiff && c.learnt {
+		d = c.want
 	}
+	m.setWant(c, d)
 	m.retargeted(a, c, made)
 	a.done()
 	m.settled(c)

@@ -54,10 +54,10 @@ type ServerSession struct {
 	maskLimit, maskAsked, mask uint32
 	rolling                    bool // was granted
 
-	wanted, sent difficulty // that of later jobs, and the one sent last
-	floor        float64    // the least that the miner asks for
-	vardiff      vardiff
-	known        float64 // the difficulty of the share credited last, 0 for none
+	wanted, sent     difficulty // that of later jobs, and the one sent last
+	least, suggested float64    // that the miner can work with (minimum-difficulty), and that it suggested
+	vardiff          vardiff
+	known            float64 // the difficulty of the share credited last, 0 for none
 
 	submits      uint64
 	garbage      uint8

@@ -580,3 +580,44 @@ func TestServerTells(t *testing.T) {
 		require.Equal(t, [3]any{test.host, test.port, test.wait}, [3]any{host, port, wait})
 	}
 }
+
+// TestLeastDifficulty suggests less than what the miner can work with.
+func TestLeastDifficulty(t *testing.T) {
+	s, pool := testServer(t)
+	pool.job = serverJob(t, "a", 7, true)
+	c := s.Open(serverTime)
+	say(t, c, `{"id":3,"method":"mining.configure","params":[["minimum-difficulty"],{"minimum-difficulty.value":"1e-6"}]}`)
+	say(t, c, `{"id":3,"method":"mining.suggest_difficulty","params":[1e-9]}`)
+	require.Contains(t, hello(t, c), fmt.Sprintf(set, "0.000001"))
+}
+
+// TestOddLines are ends of lines, and texts that are too long.
+func TestOddLines(t *testing.T) {
+	s, _ := testServer(t)
+	c := s.Open(serverTime)
+	for _, empty := range []string{"", "\n", "\r\n", " \t\r\n"} {
+		require.Empty(t, say(t, c, empty))
+	}
+	pong := `{"id":1,"result":"pong","error":null}` + "\n"
+	for _, end := range []string{"", "\n", "\r\n"} {
+		require.Equal(t, pong, say(t, c, `{"id":1,"method":"mining.ping"}`+end))
+	}
+	full := `{"id":1,"method":"mining.ping"` + strings.Repeat(" ", MaxLine-30-1) + "}"
+	require.Equal(t, pong, say(t, c, full+"\r\n"))
+	long := strings.Repeat("x", MaxField+1)
+	for _, line := range []string{
+		`{"id":1,"method":"mining.subscribe","params":["` + long + `"]}`, `{"id":1,"method":"mining.subscribe","params":["",7]}`,
+		`{"id":1,"method":"mining.subscribe","params":[null,"` + long + `"]}`, `{"id":1,"method":"mining.authorize","params":["` + long + `"]}`,
+		`{"id":1,"method":"mining.submit","params":["` + long + `","","","",""]}`,
+	} {
+		out := say(t, c, line)
+		require.Contains(t, out, `{"id":1,"result":null,"error":[2`)
+		require.Less(t, len(out), 200)
+	}
+	require.Contains(t, say(t, c, `{"id":1,"method":"`+long[:MaxField]+`"}`), `xxx…",null]`)
+	require.False(t, c.Ready())
+	require.Equal(t, "x", (&Violation{What: "x"}).Error())
+	for _, password := range []string{`[]`, `"` + long + `"`} {
+		say(t, c, `{"id":1,"method":"mining.authorize","params":["w",`+password+`]}`)
+	}
+}

@@ -11,15 +11,11 @@ func (c *ServerSession) suggest(dst []byte, m *Message, now time.Time) []byte {
 		return refuse(dst, m, CodeOther, err.Error())
 	}
 	dst = reply(dst, m, "true")
-	c.setFloor(d)
+	c.suggested = d
 	if c.known == 0 || c.server.vardiff().SharesPerMinute < 0 {
 		c.want(d)
+	} else {
+		c.want(c.wanted.number)
 	}
 	return c.retarget(dst, now)
-}
-
-// setFloor sets the least difficulty that the miner gets.
-func (c *ServerSession) setFloor(d float64) {
-	c.floor = d
-	c.want(c.wanted.number)
 }
