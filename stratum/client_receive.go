@@ -116,7 +116,9 @@ func (c *Client) subscribeAnswered(dst []byte) ([]byte, error) {
 		return dst, err
 	}
 	c.session, c.extranonce, c.subscribed = m.subscribedSession(), e, true
-	if is := c.issue; is != nil { // it came early
+	if is := c.issue; is != nil { // it came early, and those before it are of no use
+		clear(c.live)
+		c.live[is.job.ID] = is
 		is.extranonce1, is.hasExtranonce = e.Extranonce1, true
 		is.job.Extranonce1Size, is.job.Extranonce2Size = len(e.Extranonce1), e.Extranonce2Size
 		is.content = is.sum()
