@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -206,9 +207,16 @@ func (a *answers) equal(want string) {
 	}
 }
 
+// patterns are those that were used, compiled: there are few.
+var patterns sync.Map
+
 func (a *answers) match(pattern string) []string {
 	got := a.next(pattern)
-	found := regexp.MustCompile(`^` + pattern + `$`).FindStringSubmatch(got)
+	re, ok := patterns.Load(pattern)
+	if !ok {
+		re, _ = patterns.LoadOrStore(pattern, regexp.MustCompile(`^`+pattern+`$`))
+	}
+	found := re.(*regexp.Regexp).FindStringSubmatch(got)
 	if found == nil {
 		a.t.Fatalf("after %q:\n got %s\nwant %s", a.sent, got, pattern)
 	}
