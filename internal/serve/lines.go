@@ -76,6 +76,7 @@ type Lines struct {
 	mu      sync.Mutex
 	err     error // why the connection can't go on
 	reading bool  // from the network
+	gone    bool  // cut off: nothing can be written
 	closing bool  // nothing more is queued
 	closeBy time.Time
 	sending bool // some goroutine sends

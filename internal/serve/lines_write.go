@@ -62,10 +62,7 @@ func (l *Lines) Flush() {
 
 // queue adds to what is to be sent, and returns whether there is something. l.mu is held.
 func (l *Lines) queue(b []byte, before func()) bool {
-	if l.closing || len(b) == 0 && before == nil {
-		return false
-	}
-	if l.err != nil && errors.Is(l.err, ErrNotReading) {
+	if l.closing || l.gone || len(b) == 0 && before == nil {
 		return false
 	}
 	if l.unsent+len(b) > maxUnsent {
@@ -83,6 +80,7 @@ func (l *Lines) queue(b []byte, before func()) bool {
 // cut ends the connection at once. l.mu is held.
 func (l *Lines) cut(err error) {
 	l.fail(err)
+	l.gone = true
 	// The kernel need not keep what the other side doesn't read.
 	if c, ok := l.raw.(*net.TCPConn); ok {
 		c.SetLinger(0)
@@ -178,7 +176,7 @@ func (l *Lines) Close() {
 // linger ends our direction and reads on for a moment, unless somebody else reads.
 func (l *Lines) linger() {
 	l.mu.Lock()
-	wait := !l.reading && !errors.Is(l.err, ErrNotReading)
+	wait := !l.reading && !l.gone
 	l.mu.Unlock()
 	c, ok := l.conn.(interface{ CloseWrite() error })
 	if !wait || !ok || c.CloseWrite() != nil {

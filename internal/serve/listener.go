@@ -19,7 +19,7 @@ type ListenConfig struct {
 	// ProxyProtocol says that connections come through a load balancer that puts the PROXY protocol's header, version 1 or 2, in front,
 	// and only from these networks; others must not send one. Default: from nobody.
 	ProxyProtocol []*net.IPNet
-	// MaxConns bounds the connections, MaxConnsPerAddress those of one address (an IPv6 /64 counts as one). Defaults: 20 000 and 10 000.
+	// MaxConns bounds the connections, of all listeners that were joined, MaxConnsPerAddress those of one address (an IPv6 /64 counts as one). Defaults: 20 000 and 10 000.
 	MaxConns, MaxConnsPerAddress int
 	// HalfOpen is how long a connection may take to send its first line, and before that a PROXY header and a TLS handshake.
 	// Default: 15 s. Negative: no limit.
@@ -107,6 +107,10 @@ func (l *Listener) Reload(c ListenConfig) {
 	c = c.withDefaults()
 	l.config.Store(&c)
 }
+
+// Join makes l count connections and keep out addresses together with other: what one port of a server learned holds for all. It is
+// called before Serve.
+func (l *Listener) Join(other *Listener) { l.guard = other.guard }
 
 // Addr returns where it listens, with the port that was chosen for port 0.
 func (l *Listener) Addr() net.Addr { return l.listener.Addr() }

@@ -298,6 +298,35 @@ func TestListenerLimits(t *testing.T) {
 	})
 }
 
+// TestListenerJoin: what one listener learned holds for the other.
+func TestListenerJoin(t *testing.T) {
+	a := startListener(t, ListenConfig{BanLoopback: true, MaxConns: 2}, echo)
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	b := newListener(inner, ListenConfig{MaxConns: 2}, nil)
+	b.Join(a.Listener)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- b.Serve(ctx, echo) }()
+	defer func() {
+		cancel()
+		require.NoError(t, <-done)
+	}()
+	stays, err := net.Dial("tcp", b.Addr().String())
+	require.NoError(t, err)
+	defer stays.Close()
+	ask(t, stays, "{}\n")
+	bad := a.dial()
+	io.WriteString(bad, "violate\n")
+	requireClosed(t, bad)
+	c, err := net.Dial("tcp", b.Addr().String())
+	if err == nil {
+		requireClosed(t, c)
+		c.Close()
+	}
+	ask(t, stays, "{}\n")
+}
+
 // TestListenerReload: who comes now obeys the new limits.
 func TestListenerReload(t *testing.T) {
 	l := startListener(t, ListenConfig{MaxConns: 1}, echo)

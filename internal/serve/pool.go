@@ -265,6 +265,9 @@ func (p *Pool) listen() (status *StatusServer, err error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(listeners) > 0 {
+			l.Join(listeners[0])
+		}
 		listeners = append(listeners, l)
 		urls = append(urls, at.url(l.Addr().String()))
 	}

@@ -281,6 +281,9 @@ func (p *Proxy) listen() (urls []string, err error) {
 			}
 			return nil, err
 		}
+		if len(listeners) > 0 {
+			l.Join(listeners[0])
+		}
 		listeners = append(listeners, l)
 		urls = append(urls, at.url(l.Addr().String()))
 	}
