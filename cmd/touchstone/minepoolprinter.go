@@ -102,7 +102,7 @@ func poolStoppedText(e serve.MinerStopped) string {
 		text += fmt.Sprintf(", %d without an answer", e.Unknown)
 	}
 	if e.Blocks > 0 {
-		text += fmt.Sprintf("; %s among the accepted", count(int64(e.Blocks), "block"))
+		text += fmt.Sprintf("; %d of the accepted were blocks", e.Blocks)
 	}
 	return text + fmt.Sprintf("; %shashes in %s (%shashes/s)", siRate(float64(e.Hashes)),
 		formatDuration(e.Elapsed.Duration()), siRate(e.Rate))
