@@ -22,6 +22,11 @@ type block struct {
 
 // replace returns what draws other lines over the old ones.
 func (b *block) replace(lines []string, columns int) []byte {
+	if len(lines) == 0 {
+		out := b.erase(columns)
+		b.lines = nil
+		return out
+	}
 	out := b.up(columns)
 	b.lines, b.widths = lines, b.widths[:0]
 	for _, l := range lines {

@@ -86,7 +86,11 @@ func (v *liveView) perMinute(s *serve.Snapshot) float64 {
 
 // liveText is the view, in that many rows and columns at most.
 func liveText(s *serve.Snapshot, perMinute float64, columns, rows int) []string {
-	lines := stackParts(liveHeader(s, perMinute), columns)
+	var lines []string
+	if rows >= 10 {
+		lines = append(lines, "") // apart from the logs
+	}
+	lines = append(lines, stackParts(liveHeader(s, perMinute), columns)...)
 	lines = append(lines, liveTroubles(s)...)
 	lines = lines[:min(len(lines), rows)]
 	for i, l := range lines {

@@ -271,7 +271,11 @@ func closeRecorder(r *serve.Recorder) error {
 
 // explainListen adds the cure to an error of listening, where we know it.
 func explainListen(err error) error {
+	var status *serve.StatusListenError
 	switch {
+	case errors.As(err, &status):
+		return withHint(err, "another touchstone may show its status there: choose another address with --status, such as "+
+			"--status 127.0.0.1:0 for any that is free, or show none with --status off")
 	case errors.Is(err, syscall.EADDRINUSE):
 		return withHint(err, "another program listens there: stop it, or choose another port with --listen, such as --listen 127.0.0.1:3433")
 	case errors.Is(err, syscall.EACCES):

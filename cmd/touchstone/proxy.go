@@ -220,7 +220,7 @@ func (c *proxyCommand) run(cmd *cobra.Command, args []string) (err error) {
 		return changedFlags(cmd, fresh, reloadedFlags...), nil
 	})()
 	defer c.program.show(ctx, proxy, c.server.json)()
-	return proxy.Run(ctx)
+	return explainListen(proxy.Run(ctx))
 }
 
 // reloadedFlags change without a restart, for connections made from then on.

@@ -329,7 +329,7 @@ func (d *Device) said(v *share.Verdict, err error, r stratum.Reply, latency time
 	}
 	example := &Disagreement{
 		Kind: kind, Time: d.devices.clock().UTC(), Session: d.session, Worker: d.part.name, Verdict: v.Word.String(), Reason: v.Detail(),
-		Difficulty: v.Difficulty(), Required: v.Required(), Pool: d.pool, PoolSaid: r.String(),
+		Difficulty: finite(v.Difficulty()), Required: v.Required(), Pool: d.pool, PoolSaid: r.String(),
 	}
 	if v.Built {
 		example.Hash = v.Hash.String()

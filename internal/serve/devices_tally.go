@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"math"
 	"math/big"
 	"time"
 
@@ -116,7 +117,7 @@ func (t *deviceTally) report() DeviceTally {
 	t.work.settle()
 	out.Work, out.Credit = t.work.sum.String(), t.work.difficulty
 	if t.hasBest {
-		out.Best = work.HashDifficulty(&t.best)
+		out.Best = finite(work.HashDifficulty(&t.best))
 	}
 	return out
 }
@@ -156,6 +157,9 @@ func (w *workSum) merge(o *workSum) {
 	w.sum.Add(&w.sum, &o.sum)
 	w.difficulty += o.difficulty
 }
+
+// finite keeps what JSON can't say out of it: the difficulty of the hash 0.
+func finite(v float64) float64 { return min(v, math.MaxFloat64) }
 
 func timeOrNil(t time.Time) *time.Time {
 	if t.IsZero() {

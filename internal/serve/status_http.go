@@ -50,6 +50,19 @@ type StatusServer struct {
 	local    bool // listens on loopback
 }
 
+// StatusListenError says that the status can't be shown where it should be.
+type StatusListenError struct {
+	Address string
+	Err     error
+}
+
+func (e *StatusListenError) Error() string {
+	return fmt.Sprintf("status: can't listen on %s: %v", e.Address, e.Err)
+}
+
+// Unwrap returns the system's error.
+func (e *StatusListenError) Unwrap() error { return e.Err }
+
 // ListenStatus listens on an address such as "127.0.0.1:3380"; port 0 is any that is free. Run then serves.
 func ListenStatus(address string, source StatusSource) (*StatusServer, error) {
 	if _, _, err := net.SplitHostPort(address); err != nil {
@@ -61,7 +74,7 @@ func ListenStatus(address string, source StatusSource) (*StatusServer, error) {
 		if errors.As(err, &system) {
 			err = system.Err
 		}
-		return nil, fmt.Errorf("status: can't listen on %s: %w", address, err)
+		return nil, &StatusListenError{address, err}
 	}
 	s := &StatusServer{source: source, listener: &boundedListener{l, make(chan struct{}, maxStatusConns)}}
 	if tcp, ok := l.Addr().(*net.TCPAddr); ok {

@@ -1,6 +1,9 @@
 package serve
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Snapshot returns what there is to show of the pool. It is safe for concurrent use.
 func (p *Pool) Snapshot() Snapshot {
@@ -42,7 +45,7 @@ func (u *upstreams) states() []PoolState {
 	for _, one := range u.all {
 		s := PoolState{URL: one.url.String(), Working: one.failures == 0}
 		if !s.Working {
-			s.Error = one.why
+			s.Error = strings.TrimPrefix(one.why, s.URL+": ")
 		}
 		states = append(states, s)
 	}
