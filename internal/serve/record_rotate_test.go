@@ -167,6 +167,7 @@ func requireRotated(t testing.TB, text string, rnd *rand.Rand, every int) (moved
 		alone = append(alone, judgedShares(t, f)...)
 	}
 	require.Len(t, alone, len(joined))
+	odd := strings.Contains(strings.Join(files, ""), odd)
 	for i := range joined {
 		a, j := alone[i], joined[i]
 		if a.Reply == "none" { // the reply is in the next file
@@ -178,11 +179,13 @@ func requireRotated(t testing.TB, text string, rnd *rand.Rand, every int) (moved
 				words[k] = others[k]
 			}
 		}
-		if strings.Contains(strings.Join(files, ""), odd) || others[0] == "strict:not-judged" { // other policies remember more
+		if odd || others[0] == "strict:not-judged" { // other policies remember more
 			words, others = words[:1], others[:1]
 		}
 		a.Words, j.Words = strings.Join(words, " "), strings.Join(others, " ")
-		require.Equal(t, j, a, "share %d of %d files:\n%s", i, len(files), strings.Join(files, "--------\n"))
+		if a != j {
+			require.Equal(t, j, a, "share %d of %d files:\n%s", i, len(files), strings.Join(files, "--------\n"))
+		}
 	}
 	return len(files) - 1
 }
@@ -190,7 +193,7 @@ func requireRotated(t testing.TB, text string, rnd *rand.Rand, every int) (moved
 func TestRecorderRotates(t *testing.T) {
 	moved := 0
 	for _, v := range testvectors.Shares() {
-		for seed := range uint64(3) {
+		for seed := range uint64(2) {
 			moved += requireRotated(t, string(v.Transcript), rand.New(rand.NewPCG(seed, 1)), 5)
 		}
 	}
@@ -199,7 +202,7 @@ func TestRecorderRotates(t *testing.T) {
 
 func TestRecorderRotatesStream(t *testing.T) {
 	var b bytes.Buffer
-	_, err := io.Copy(&b, newStream(streamOptions{submits: 9500, sessions: 7, branches: 3}))
+	_, err := io.Copy(&b, newStream(streamOptions{submits: 3500, sessions: 7, branches: 3}))
 	require.NoError(t, err)
 	require.NotZero(t, requireRotated(t, b.String(), rand.New(rand.NewPCG(1, 2)), 500))
 }
