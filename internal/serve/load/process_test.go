@@ -60,10 +60,17 @@ type poolSetup struct {
 type poolMessage struct {
 	Event  string   `json:"event,omitempty"`
 	Listen []string `json:"listen"`
-	Shares uint64   `json:"shares"`
-	Heap   uint64   `json:"heap"`
-	Stack  uint64   `json:"stack"`
 	Error  string   `json:"error"`
+
+	// Of the last event.
+	Shares    uint64 `json:"shares"`
+	Credited  uint64 `json:"credited"`
+	Unjudged  uint64 `json:"unjudged"`
+	Disagreed uint64 `json:"disagreed"`
+
+	// Of the answer to "memory", in bytes.
+	Heap  uint64 `json:"heap"`
+	Stack uint64 `json:"stack"`
 }
 
 // writeEvent writes an event as a line of JSON; how many devices come and go is for others to tell.
@@ -262,7 +269,17 @@ func startProcess(t testing.TB, cmd *exec.Cmd) *process {
 			if err != nil {
 				return
 			}
-			p.lines <- line
+			for kept := false; !kept; {
+				select {
+				case p.lines <- line:
+					kept = true
+				default: // nobody listens: the oldest goes
+					select {
+					case <-p.lines:
+					default:
+					}
+				}
+			}
 		}
 	}()
 	t.Cleanup(func() {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,32 +28,51 @@ var (
 	soakProfile     = flag.String("soak.profile", "", "write profiles of the pool to this `folder`; not with -soak.touchstone")
 )
 
-// TestSoak puts a pool under load, each in a process of its own: nothing may be lost or misjudged, and what the pool counted and
-// recorded must be what the generator saw. By default it is a short one; the long one is
+// TestSoak puts a pool under load, directly and through a proxy, each in a process of its own: nothing may be lost or misjudged, and what
+// they counted and recorded must be what the generator saw. By default it is a short one; the long one is
 //
-//	go test ./internal/serve/load -run TestSoak -v -timeout 30m -soak.connections 10000 -soak.minutes 10 -soak.touchstone
+//	go test ./internal/serve/load -run TestSoak/direct -v -timeout 30m -soak.connections 10000 -soak.minutes 10 -soak.touchstone
 func TestSoak(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes processes of their own")
 	}
-	record := ""
-	if *soakRecord {
-		record = filepath.Join(t.TempDir(), "recording")
-	}
-	var pool *process
-	var url string
-	if *soakTouchstone {
-		pool, url = startTouchstone(t, record)
-	} else {
-		pool, url = startPool(t, record)
-	}
-	memory := func() (m poolMessage) {
-		if !*soakTouchstone {
-			m = pool.ask("memory")
+	t.Run("direct", func(t *testing.T) { soak(t, false) })
+	t.Run("proxy", func(t *testing.T) { soak(t, true) })
+}
+
+// soaked is a process under load.
+type soaked struct {
+	*process
+	name   string
+	record string // a folder, or ""
+	// What it had before the connections.
+	rss    uint64
+	memory poolMessage
+}
+
+func soak(t *testing.T, throughProxy bool) {
+	start := func(name, pool string) (s *soaked, url string) {
+		s = &soaked{name: name}
+		if *soakRecord {
+			s.record = filepath.Join(t.TempDir(), "recording")
 		}
-		return m
+		switch {
+		case *soakTouchstone:
+			s.process, url = startTouchstone(t, name, pool, s.record)
+		case name == "pool":
+			s.process, url = startPool(t, s.record)
+		default:
+			s.process, url = startProxy(t, pool, s.record)
+		}
+		s.memory, s.rss = s.ask(), s.process.rss()
+		return s, url
 	}
-	empty, emptyRSS := memory(), pool.rss()
+	pool, url := start("pool", "")
+	all := []*soaked{pool}
+	if throughProxy {
+		proxy, there := start("proxy", url)
+		all, url = append(all, proxy), there
+	}
 
 	shares := *soakShares
 	if shares == 0 {
@@ -65,27 +85,35 @@ func TestSoak(t *testing.T) {
 		Pool: url, Connections: *soakConnections, ConnectRate: 1000, SharesPerMinute: shares, Duration: duration,
 		Bad: *soakBad, BlockEvery: *soakBlocks,
 	})
+	last := all[len(all)-1]
 	if *soakProfile != "" {
 		require.NoError(t, os.MkdirAll(*soakProfile, 0o777))
-		pool.ask("profile cpu " + filepath.Join(*soakProfile, "cpu.pprof"))
+		last.process.ask("profile cpu " + filepath.Join(*soakProfile, last.name+".cpu.pprof"))
 	}
-	r := watch(t, pool, generator, duration)
+	r := watch(t, all, generator, duration)
 	if *soakProfile != "" {
-		pool.ask("profile cpu")
-		for _, kind := range []string{"heap", "mutex", "block", "goroutine"} {
-			pool.ask("profile " + kind + " " + filepath.Join(*soakProfile, kind+".pprof"))
+		last.process.ask("profile cpu")
+		for _, kind := range []string{"heap", "goroutine"} {
+			last.process.ask("profile " + kind + " " + filepath.Join(*soakProfile, last.name+"."+kind+".pprof"))
 		}
 	}
-	full, fullRSS := memory(), pool.rss()
-	perConnection := func(before, after uint64) float64 {
-		return (float64(after) - float64(before)) / float64(*soakConnections) / 1024
+	for _, s := range all {
+		s.tellMemory()
 	}
-	t.Logf("pool: %d MB before the connections, %d MB with %d of them: %.1f KB each; live heap %.1f KB, stacks %.1f KB each; generator %d MB",
-		emptyRSS>>20, fullRSS>>20, *soakConnections, perConnection(emptyRSS, fullRSS),
-		perConnection(empty.Heap, full.Heap), perConnection(empty.Stack, full.Stack), generator.rss()>>20)
+	t.Logf("generator: %d MB", generator.rss()>>20)
 
 	generator.stop("")
-	stopped := pool.stop("pool_stopped")
+	for _, s := range slices.Backward(all) {
+		stopped := s.stop(s.name + "_stopped")
+		if s.name == "pool" {
+			require.Equal(t, stopped.Shares, r.Accepted, "what the pool credited, and what it said it did")
+		} else {
+			require.Equal(t, stopped.Shares, r.Sent, "what the proxy judged, and what was sent")
+			require.Equal(t, stopped.Credited, r.Accepted, "what the proxy found to be good, and what the pool said")
+			require.Zero(t, stopped.Disagreed)
+			require.Zero(t, stopped.Unjudged)
+		}
+	}
 	t.Log(r.String())
 	for _, p := range r.Problems {
 		t.Log(p)
@@ -94,52 +122,81 @@ func TestSoak(t *testing.T) {
 	require.NotZero(t, r.Accepted)
 	require.Equal(t, *soakConnections, r.MostReady)
 	require.Zero(t, r.Outstanding)
-	require.Equal(t, stopped.Shares, r.Accepted, "what the pool credited, and what it said it did")
-	if record != "" {
-		checkRecording(t, record, &r)
+	for _, s := range all {
+		if s.record != "" {
+			checkRecording(t, s, &r)
+		}
 	}
 }
 
-// startTouchstone builds the program and starts its pool on a new embedded chain.
-func startTouchstone(t testing.TB, record string) (p *process, url string) {
+// ask asks for the memory, if it is a child and can tell.
+func (s *soaked) ask() (m poolMessage) {
+	if !*soakTouchstone {
+		m = s.process.ask("memory")
+	}
+	return m
+}
+
+// tellMemory says how much each connection takes.
+func (s *soaked) tellMemory() {
+	perConnection := func(before, after uint64) float64 {
+		return (float64(after) - float64(before)) / float64(*soakConnections) / 1024
+	}
+	now, rss := s.ask(), s.process.rss()
+	heap := ""
+	if !*soakTouchstone {
+		heap = fmt.Sprintf("; live heap %.1f KB, stacks %.1f KB each", perConnection(s.memory.Heap, now.Heap), perConnection(s.memory.Stack, now.Stack))
+	}
+	s.t.Logf("%s: %d MB before the connections, %d MB with %d of them: %.1f KB each%s",
+		s.name, s.rss>>20, rss>>20, *soakConnections, perConnection(s.rss, rss), heap)
+}
+
+// startTouchstone builds the program and starts a role of it, its pool on a new embedded chain.
+func startTouchstone(t testing.TB, role, pool, record string) (p *process, url string) {
 	dir := t.TempDir()
 	out, err := exec.Command("go", "build", "-o", dir, "github.com/touchstone-btc/touchstone/cmd/touchstone").CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	args := []string{"pool", "--json", "--listen", "127.0.0.1:0", "--status", "off", "--datadir", filepath.Join(dir, "data"), "--max-conns-per-address", "20000",
-		"--difficulty", "1e-9", "--share-rate", "0"}
+	args := []string{role, "--json", "--listen", "127.0.0.1:0", "--status", "127.0.0.1:0", "--max-conns-per-address", "20000"}
+	if role == "pool" {
+		args = append(args, "--datadir", filepath.Join(dir, "data"), "--difficulty", "1e-9", "--share-rate", "0")
+	} else {
+		args = append(args, "--pool", pool)
+	}
 	if record != "" {
 		args = append(args, "--record", record)
 	}
 	p = startProcess(t, exec.Command(filepath.Join(dir, "touchstone"), args...))
-	return p, p.event("pool_started").Listen[0]
+	return p, p.event(role + "_started").Listen[0]
 }
 
-// watch tells of both processes' memory, and returns what the generator reports.
-func watch(t testing.TB, pool, generator *process, duration time.Duration) (r Report) {
+// watch tells of all processes' memory, and returns what the generator reports.
+func watch(t testing.TB, all []*soaked, generator *process, duration time.Duration) (r Report) {
 	const every = 10 * time.Second
 	begin := time.Now()
-	for limit := begin.Add(duration + 5*time.Minute); ; {
+	limit := begin.Add(duration + 5*time.Minute)
+	for next := begin.Add(every); ; next = next.Add(every) {
 		select {
 		case line, ok := <-generator.lines:
 			require.True(t, ok, "the generator ended")
 			require.NoError(t, json.Unmarshal(line, &r))
 			return r
-		case <-pool.lines:
-		case <-time.After(every - time.Since(begin)%every):
-			t.Logf("%4.0f s: pool %d MB, generator %d MB", time.Since(begin).Seconds(), pool.rss()>>20, generator.rss()>>20)
-			require.True(t, time.Now().Before(limit), "the generator does not end")
+		case <-time.After(time.Until(next)):
 		}
+		text := fmt.Sprintf("%4.0f s:", time.Since(begin).Seconds())
+		for _, s := range all {
+			text += fmt.Sprintf(" %s %d MB,", s.name, s.process.rss()>>20)
+		}
+		t.Logf("%s generator %d MB", text, generator.rss()>>20)
+		require.True(t, time.Now().Before(limit), "the generator does not end")
 	}
 }
 
 // checkRecording holds a recording of all connections against what the generator saw.
-func checkRecording(t testing.TB, dir string, r *Report) {
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
+func checkRecording(t testing.TB, of *soaked, r *Report) {
+	files, err := filepath.Glob(filepath.Join(of.record, "*"))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
-	replay := serve.NewReplay(serve.ReplayConfig{OnShare: func(s *serve.ShareReport) error {
-		return nil
-	}})
+	replay := serve.NewReplay(serve.ReplayConfig{})
 	size := int64(0)
 	for _, name := range files {
 		f, err := os.Open(name)
@@ -151,7 +208,7 @@ func checkRecording(t testing.TB, dir string, r *Report) {
 		_ = f.Close()
 	}
 	s := replay.Summary()
-	t.Logf("recording: %d files, %d MB, %d sessions, %d shares, %d credited", len(files), size>>20, s.Sessions, s.Shares, s.Credited)
+	t.Logf("recording of the %s: %d files, %d MB, %d sessions, %d shares, %d credited", of.name, len(files), size>>20, s.Sessions, s.Shares, s.Credited)
 	require.Zero(t, s.BadLines)
 	require.Zero(t, s.Unjudged)
 	require.Zero(t, s.Disagreements)
