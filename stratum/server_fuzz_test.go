@@ -33,7 +33,7 @@ func playServer(t testing.TB, data []byte) {
 	f := feed(data)
 	m := &modelServer{
 		t: t, now: serverTime, vardiff: f.below(2) == 1, min: big.NewRat(1, 1e12), max: big.NewRat(5000, 1), start: big.NewRat(1, 1e10),
-		closed: map[string]modelClosed{}, shares: map[[32]byte]bool{}, denied: map[string]bool{},
+		closed: map[string]modelClosed{}, shares: map[[32]byte]bool{}, onlookers: share.NewValidator(share.Options{}), denied: map[string]bool{},
 	}
 	vardiff := Vardiff{SharesPerMinute: -1, Start: 1e-10, Min: 1e-12, Max: 5000}
 	if m.vardiff {
@@ -120,7 +120,7 @@ func (m *modelServer) step(f *feed) {
 		}
 	case 16:
 		c.limit = pick(f, uint32(work.MaskBIP320), 0x00ff0000, 0, work.MaskBIP323)
-		a := m.answers("SetVersionMask", c.server.SetVersionMask(nil, c.limit))
+		a := m.answers(c, "SetVersionMask", c.server.SetVersionMask(nil, c.limit))
 		if granted := c.asked & c.limit; c.rolling && granted != c.mask {
 			c.mask = granted
 			a.equal(fmt.Sprintf(`{"id":null,"method":"mining.set_version_mask","params":["%08x"]}`, granted))
@@ -129,7 +129,7 @@ func (m *modelServer) step(f *feed) {
 	case 17:
 		e := pick(f, Extranonce{nil, 8}, Extranonce{[]byte{9, 9, 9, byte(m.count), byte(len(m.shares)), 1}, 6})
 		out, err := c.server.SetExtranonce(nil, e)
-		a := m.answers("SetExtranonce", out)
+		a := m.answers(c, "SetExtranonce", out)
 		if (err == nil) != (c.subscribed && c.announced) {
 			m.t.Fatalf("SetExtranonce: %v", err)
 		}
@@ -191,7 +191,7 @@ func (m *modelServer) offer(c *modelSession, j *modelJob) {
 	if j == nil {
 		return
 	}
-	a := m.answers("Offer", c.server.Offer(nil, j.server, m.now))
+	a := m.answers(c, "Offer", c.server.Offer(nil, j.server, m.now))
 	if c.server.Err() != nil {
 		m.t.Fatal(c.server.Err())
 	}
@@ -201,7 +201,7 @@ func (m *modelServer) offer(c *modelSession, j *modelJob) {
 
 func (m *modelServer) tick(c *modelSession) {
 	made := m.count
-	a := m.answers("Tick", c.server.Tick(nil, m.now))
+	a := m.answers(c, "Tick", c.server.Tick(nil, m.now))
 	m.retargeted(a, c, made)
 	a.done()
 }

@@ -63,6 +63,8 @@ type modelSession struct {
 	newest                 chainhash.Hash // the previous block of the last
 	replaced               map[chainhash.Hash]time.Time
 	submits                uint64
+
+	watched *watcher
 }
 
 func (c *modelSession) ready() bool { return c.subscribed && len(c.workers) > 0 }
@@ -86,6 +88,8 @@ type modelServer struct {
 	ended  string            // the one that was closed last
 	again  *modelShare       // credited last
 	shares map[[32]byte]bool // credited
+
+	onlookers *share.Validator // what they judge by
 
 	// what Judged heard in the last step
 	heard []modelHeard
@@ -229,7 +233,7 @@ func (a *answers) done() {
 	}
 }
 
-func (m *modelServer) answers(sent string, out []byte) *answers {
+func (m *modelServer) answers(c *modelSession, sent string, out []byte) *answers {
 	a := &answers{t: m.t, sent: sent}
 	for line := range strings.Lines(string(out)) {
 		if !strings.HasSuffix(line, "\n") {
@@ -238,6 +242,7 @@ func (m *modelServer) answers(sent string, out []byte) *answers {
 		if err := Decode([]byte(line), new(Message)); err != nil {
 			m.t.Fatalf("after %q: %q: %v", sent, line, err)
 		}
+		c.watched.sees(m, FromPool, line)
 		a.lines = append(a.lines, strings.TrimSuffix(line, "\n"))
 	}
 	return a
@@ -327,7 +332,7 @@ func modelNotify(j *modelJob) string {
 func (m *modelServer) open() *modelSession {
 	c := &modelSession{
 		server: m.server.Open(m.now), limit: work.MaskBIP320, want: m.start, suggested: new(big.Rat), least: new(big.Rat), jobs: map[string]*modelSent{},
-		replaced: map[chainhash.Hash]time.Time{},
+		replaced: map[chainhash.Hash]time.Time{}, watched: newWatcher(m),
 	}
 	m.live = append(m.live, c)
 	return c
@@ -335,6 +340,7 @@ func (m *modelServer) open() *modelSession {
 
 func (m *modelServer) close(c *modelSession) {
 	c.server.Close(m.now)
+	c.watched.onlooker.Close(m.now, c.watched)
 	m.live = slices.DeleteFunc(m.live, func(other *modelSession) bool { return other == c })
 	if c.subscribed {
 		m.closed[c.id] = modelClosed{c.first, m.now}
@@ -345,12 +351,53 @@ func (m *modelServer) close(c *modelSession) {
 // receive has a line received, and returns what was answered.
 func (m *modelServer) receive(c *modelSession, line string) *answers {
 	m.heard = m.heard[:0]
+	c.watched.sees(m, FromMiner, line)
 	out, err := c.server.Receive(nil, []byte(line+"\n"), m.now)
 	if err != nil {
 		m.t.Fatalf("after %q: %v", line, err)
 	}
 	c.garbage = 0
-	return m.answers(line, out)
+	a := m.answers(c, line, out)
+	if !c.watched.blind && !slices.Equal(c.watched.heard, m.heard) {
+		m.t.Fatalf("after %q: the server says %+v, an onlooker %+v", line, m.heard, c.watched.heard)
+	}
+	c.watched.heard = c.watched.heard[:0]
+	return a
+}
+
+// watcher sees the lines of a connection as a proxy does, and judges by them alone.
+type watcher struct {
+	onlooker *Onlooker
+	session  *share.Session
+	heard    []modelHeard
+	why      string // something was assumed
+	blind    bool   // a worker was refused that nobody was told of
+}
+
+func newWatcher(m *modelServer) *watcher {
+	w := &watcher{session: m.onlookers.NewSession()}
+	w.onlooker = NewOnlooker(w.session)
+	if err := w.onlooker.Observe(FromTouchstone, []byte(`{"event":"open"}`), m.now, w); err != nil {
+		m.t.Fatal(err)
+	}
+	return w
+}
+
+func (w *watcher) Submitted(s *Submit) {
+	v, err := w.session.Check(&s.Submission)
+	w.heard = append(w.heard, modelHeard{s.Number, v.Word, v.Block, err})
+}
+func (w *watcher) Replied(uint64, Reply) {}
+func (w *watcher) Forgotten(uint64)      {}
+func (w *watcher) Assumed(why string)    { w.why = why }
+
+func (w *watcher) sees(m *modelServer, from From, line string) {
+	if err := w.onlooker.Observe(from, []byte(line), m.now, w); err != nil && from == FromPool {
+		m.t.Fatalf("an onlooker can't read %q: %v", line, err)
+	}
+	if w.why != "" {
+		m.t.Fatalf("an onlooker of %q assumes: %s", line, w.why)
+	}
 }
 
 // welcomed is what comes once a miner has become ready.
@@ -423,6 +470,8 @@ func (m *modelServer) authorize(c *modelSession, id, worker, password string) {
 		c.workers = slices.DeleteFunc(c.workers, func(w string) bool { return w == worker })
 		if id != "null" {
 			a.equal(`{"id":` + id + `,"result":null,"error":[24,"no",null]}`)
+		} else {
+			c.watched.blind = true
 		}
 		a.done()
 		return
@@ -643,7 +692,7 @@ func (m *modelServer) garbageLine(c *modelSession, line string) (ended bool) {
 	if err != nil {
 		m.t.Fatalf("after %q: %v", line, err)
 	}
-	a := m.answers(line, out)
+	a := m.answers(c, line, out)
 	a.match(`\{"id":null,"result":null,"error":\[-32700,"Parse error: .*",null\]\}`)
 	a.done()
 	return false
