@@ -323,6 +323,8 @@ func TestLiveRun(t *testing.T) {
 	con := screenConsole(s, 24)
 	run(&liveView{con: con}, 9*time.Second, func() {
 		con.Log("a log")
+		con.mu.Lock()
+		defer con.mu.Unlock()
 		require.Equal(t, "a log", s.lines()[0])
 		require.Contains(t, strings.Join(s.lines(), "\n"), "pool on regtest, height 7 | 0 devices")
 	})
