@@ -38,8 +38,8 @@ const (
 	// recordHangs is how long one write may take before it counts as a failure.
 	recordHangs = 2 * time.Second
 	// diskWait is how long Written waits for the disk, and busyWait for a machine that has other things to do.
-	diskWait = 5 * time.Millisecond
-	busyWait = 50 * time.Millisecond
+	diskWait = 100 * time.Millisecond
+	busyWait = 500 * time.Millisecond
 	// closeWait is how long Close waits for the disk.
 	closeWait = 10 * time.Second
 	// longRecorded is the most bytes of a line that are recorded; a longer one is a gap.
@@ -192,7 +192,7 @@ func (r *Recorder) forget(t *Track) {
 type Ticket uint64
 
 // Written waits until the line of that ticket, and all before it, were handed to the operating system, so that they survive the end of
-// this process; but no longer than a few milliseconds for the disk, or 50 where the machine is too busy to get there, and not at all
+// this process; but no longer than a tenth of a second for the disk, or half a second where the machine is too busy to get there, and not at all
 // while the disk is slow or full.
 func (r *Recorder) Written(t Ticket) {
 	if r == nil || uint64(t) <= r.written.Load() || r.slow.Load() {
