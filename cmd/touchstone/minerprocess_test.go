@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A minerProcess is a running "touchstone mine --json".
+// A minerProcess is a running "touchstone mine --json", or another command that
+// tells events.
 type minerProcess struct {
 	t      testing.TB
 	cmd    *exec.Cmd
@@ -30,13 +31,19 @@ type minerEvent struct {
 	Text   string `json:"-"` // the whole line
 }
 
-// startMiner starts the program as a user would: as a process of its own. It is
-// killed with the test, if it still runs then.
+// startMiner starts "touchstone mine --json".
 func startMiner(t testing.TB, args ...string) *minerProcess {
+	t.Helper()
+	return startProcess(t, append([]string{"mine", "--json"}, args...)...)
+}
+
+// startProcess starts the program as a user would: as a process of its own. It
+// is killed with the test, if it still runs then. It must be told --json.
+func startProcess(t testing.TB, args ...string) *minerProcess {
 	t.Helper()
 	m := &minerProcess{
 		t:      t,
-		cmd:    exec.Command("touchstone", append([]string{"mine", "--json"}, args...)...),
+		cmd:    exec.Command("touchstone", args...),
 		events: make(chan minerEvent, 1<<16),
 		exited: make(chan error, 1),
 	}
