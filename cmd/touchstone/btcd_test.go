@@ -58,6 +58,7 @@ type btcd struct {
 	port    string
 	wallet  *wallet
 	client  *http.Client
+	peers   []string // flags that join it to others; none by default
 
 	process *exec.Cmd
 	exited  chan struct{} // closed when process has ended
@@ -66,8 +67,8 @@ type btcd struct {
 
 // startBtcd starts a new node, whose blocks pay wallet, and ends it with the
 // test. With -short, and on Windows, where btcd can't be asked to stop, it
-// skips the test.
-func startBtcd(t testing.TB, network string) *btcd {
+// skips the test. Flags can join it to other nodes.
+func startBtcd(t testing.TB, network string, peers ...string) *btcd {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("builds and runs btcd: skipped by -short")
@@ -75,18 +76,10 @@ func startBtcd(t testing.TB, network string) *btcd {
 	if runtime.GOOS == "windows" {
 		t.Skip("btcd can't be interrupted on Windows, only killed, and then loses its last blocks")
 	}
-	// The port is free now; that nobody takes it before btcd does is likely
-	// enough, and all that can be had of a program that won't say its port.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-
 	// Btcd makes this folder even where it is told to use others. Remove takes
 	// it away again only if it is empty.
 	t.Cleanup(func() { _ = os.Remove(btcutil.AppDataDir("btcd", false)) })
-	b := &btcd{t: t, network: network, dir: t.TempDir(), port: port, wallet: newWallet(t, network)}
+	b := &btcd{t: t, network: network, dir: t.TempDir(), port: freePort(t), wallet: newWallet(t, network), peers: peers}
 	b.Start()
 	t.Cleanup(func() {
 		b.Kill()
@@ -97,26 +90,42 @@ func startBtcd(t testing.TB, network string) *btcd {
 	return b
 }
 
+// freePort returns a port of loopback that is free now. That nobody takes it before
+// the program it is for is likely enough, and all that can be had of one that won't
+// say its port.
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	return port
+}
+
 // Start starts the node, the first time or again, and returns when it answers.
 func (b *btcd) Start() {
 	b.t.Helper()
 	program, err := buildBtcd()
 	require.NoError(b.t, err)
-	cmd := exec.Command(program,
-		"--"+b.network,
-		"--datadir="+filepath.Join(b.dir, "data"),
-		"--logdir="+filepath.Join(b.dir, "logs"),
-		"--nolisten",
+	peers := b.peers
+	if len(peers) == 0 {
+		peers = []string{"--nolisten"}
+	}
+	cmd := exec.Command(program, append([]string{
+		"--" + b.network,
+		"--datadir=" + filepath.Join(b.dir, "data"),
+		"--logdir=" + filepath.Join(b.dir, "logs"),
 		"--nodnsseed",
-		"--rpclisten=127.0.0.1:"+b.port,
-		"--rpcuser="+btcdUser,
-		"--rpcpass="+btcdPassword,
-		"--rpccert="+b.CertFile(),
-		"--rpckey="+filepath.Join(b.dir, "rpc.key"),
-		"--miningaddr="+b.wallet.Address().String(),
+		"--rpclisten=127.0.0.1:" + b.port,
+		"--rpcuser=" + btcdUser,
+		"--rpcpass=" + btcdPassword,
+		"--rpccert=" + b.CertFile(),
+		"--rpckey=" + filepath.Join(b.dir, "rpc.key"),
+		"--miningaddr=" + b.wallet.Address().String(),
 		"--txindex",
 		"--debuglevel=MINR=warn", // or each block it generates is a line
-	)
+	}, peers...)...)
 	b.output = newBtcdOutput("RPC server listening on")
 	cmd.Stdout, cmd.Stderr = b.output, b.output
 	require.NoError(b.t, cmd.Start())

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -10,6 +11,9 @@ import (
 const (
 	recheckBlocks = 100
 	recheckAge    = 24 * time.Hour
+	// recheckPatience is how often a node is asked that does not know a block's parent: it may never, if the block
+	// was on a branch that is dead by now.
+	recheckPatience = 8
 )
 
 // Recheck has Run look whether the node still has the latest blocks that it was
@@ -33,7 +37,11 @@ func (s *Submitter) runRecheck(ctx context.Context) {
 			return
 		case <-s.lost:
 		}
-		for attempt := 1; s.giveAgain(ctx) != nil; attempt++ {
+		for attempt := 1; ; attempt++ {
+			err := s.giveAgain(ctx)
+			if err == nil || errors.Is(err, errNotYet) && attempt >= recheckPatience {
+				break
+			}
 			if sleep(ctx, backoff(s.cfg.MinBackoff, s.cfg.MaxBackoff, attempt)) != nil {
 				return
 			}
@@ -60,15 +68,23 @@ func (s *Submitter) giveAgain(ctx context.Context) error {
 		}
 		missing = append(missing, e)
 	}
+	var waits error
 	for i := len(missing) - 1; i >= 0; i-- {
 		a, err := s.send(ctx, missing[i].Hash)
 		if err != nil {
 			return err
 		}
 		s.tellAgain(missing[i], a)
+		if !a.Final {
+			waits = errNotYet
+		}
 	}
-	return nil
+	return waits
 }
+
+// errNotYet says that a node does not know the parent of a block yet, such as one
+// that is still fetching the chain from its peers.
+var errNotYet = errors.New("the node can't judge a block yet")
 
 // tellAgain tells of a block that a node took although it had it before.
 func (s *Submitter) tellAgain(e Entry, a Answer) {
