@@ -318,8 +318,9 @@ func (d *labDevice) connect(ctx context.Context) error {
 		for range lines {
 		}
 	}()
-	tick := time.NewTicker(250 * time.Millisecond)
-	defer tick.Stop()
+	// Devices in step would find their blocks at one time, and only one of these can win.
+	pause := func() <-chan time.Time { return time.After(time.Duration(200+rand.IntN(800)) * time.Millisecond) }
+	tick := pause()
 	for {
 		var out []byte
 		select {
@@ -332,8 +333,9 @@ func (d *labDevice) connect(ctx context.Context) error {
 			if out, err = d.client.Receive(nil, line, time.Now()); err != nil {
 				return err
 			}
-		case <-tick.C:
+		case <-tick:
 			out = d.mine()
+			tick = pause()
 		}
 		if _, err := conn.Write(out); err != nil {
 			return err
