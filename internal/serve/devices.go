@@ -18,7 +18,7 @@ const (
 	// maxPartsOfDevice is how many workers of one connection are told apart, fewParts how many are found by looking at each.
 	maxPartsOfDevice = 1000
 	fewParts         = 8
-	// maxName is how many bytes of names are kept: what is longer in no honest device.
+	// maxName is how many bytes of names are kept: no honest one is longer.
 	maxName = 256
 	// deviceExamples and allExamples are how many disagreements are kept of each device, and of all together.
 	deviceExamples = 3
@@ -36,8 +36,8 @@ var wordCredited = func() (credited [share.Block + 1]bool) {
 }()
 
 // Devices is what is known of the devices that a pool or proxy serves: the source of its status, metrics and live view. It is safe for
-// concurrent use, and its memory is bounded: some 2 KB for a connection, and for each of the first 20 000 workers by name some more. All
-// workers beyond are one; those that are gone and earned nothing make room for others. Names are cut to 256 bytes.
+// concurrent use, and its memory is bounded: 1.5 KB for a connection, 2.5 KB for that of a proxy, and as much for each of the first 20 000
+// workers by name. All workers beyond are one; those that are gone and earned nothing make room for others. Names are cut to 256 bytes.
 type Devices struct {
 	// Locked before that of a Device.
 	mu       sync.Mutex
