@@ -28,14 +28,17 @@ var strangers = []struct {
 	Violation
 }{
 	{"GET ", httpViolation}, {"POST ", httpViolation}, {"HEAD ", httpViolation}, {"PUT ", httpViolation}, {"OPTIONS ", httpViolation},
-	{"CONNECT ", httpViolation}, {"DELETE ", httpViolation}, {"PATCH ", httpViolation}, {"TRACE ", httpViolation}, {"PRI * HTTP/2", httpViolation},
+	{"CONNECT ", httpViolation}, {"DELETE ", httpViolation}, {"PATCH ", httpViolation}, {"TRACE ", httpViolation},
+	{"PRI * HTTP/2", httpViolation},
 	{"\x16\x03", Violation{"a TLS handshake", "this port speaks plain TCP: use stratum+tcp://, or the port for stratum+ssl://"}},
 	{"SSH-", Violation{"an SSH client", "this port speaks Stratum"}},
 	{"PROXY ", Violation{"a PROXY protocol header", "this port does not expect one from this peer"}},
 	{"\r\n\r\n\x00\r\nQUIT\n", Violation{"a PROXY protocol header", "this port does not expect one from this peer"}},
 }
 
-var httpViolation = Violation{"an HTTP request", "this port speaks Stratum: use stratum+tcp:// in the miner, and the status address in a browser"}
+var httpViolation = Violation{
+	"an HTTP request", "this port speaks Stratum: use stratum+tcp:// in the miner, and the status address in a browser",
+}
 
 // looksForeign returns what the first bytes of a connection look like if they are not the beginning of a Stratum message, nil if they may
 // be: a few bytes are enough, and none of what is found needs a whole line.
