@@ -75,7 +75,8 @@ type PoolTimes struct {
 	// Retry is the first time between two attempts to reach a pool. It doubles with each that fails up to LongestRetry, and both are shortened by
 	// up to a half, at random, so that not all miners come at once. Defaults: 1 s and 1 min.
 	Retry, LongestRetry time.Duration
-	// Stable is how long a connection must have worked for the next attempt to be the first again. Default: 1 min.
+	// Stable is how long a connection on which no share was accepted must have worked for the next attempt to be the first again. Default:
+	// 1 min.
 	Stable time.Duration
 	// Linger is how long a connection that is left is kept for the answers to come. Default: 2 s; and 300 ms at the end of Run.
 	Linger time.Duration

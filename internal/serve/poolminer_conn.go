@@ -31,6 +31,7 @@ type minerConn struct {
 	out       []byte                   // to be sent
 	shares    map[uint64]*waitingShare // nil when it has ended
 	usedSince time.Time
+	fruitful  bool // a share was accepted
 	connected time.Time
 	jobAt     time.Time
 	leaving   bool
@@ -300,6 +301,7 @@ func (c *minerConn) Replied(number uint64, r stratum.Reply) {
 	}
 	delete(c.shares, number)
 	if r.Accepted {
+		c.fruitful = true
 		c.answered(c, s, AnswerAccepted, "")
 	} else {
 		c.answered(c, s, AnswerRejected, rejection(r))

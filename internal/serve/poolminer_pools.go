@@ -140,7 +140,7 @@ func (s *supervisor) hear(n connNews) error {
 	p.before = c.before
 	if active {
 		p.before = c.client
-		if now.Sub(c.usedSince) >= s.config.Times.Stable {
+		if c.fruitful || now.Sub(c.usedSince) >= s.config.Times.Stable {
 			p.failures = 0
 		}
 	}

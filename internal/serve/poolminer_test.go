@@ -527,3 +527,75 @@ func TestPoolMinerBlocks(t *testing.T) {
 	}
 	require.Equal(t, 2, blocks)
 }
+
+// Told to come again, the miner does, and takes up its session.
+func TestPoolMinerComeAgain(t *testing.T) {
+	pool := newScriptPool(t)
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}})
+	c := pool.next()
+	c.credited(1, "a")
+	c.send(lines(`{"id":null,"method":"client.reconnect","params":[]}`))
+	c.gone()
+	c = pool.next()
+	c.credited(1, "a")
+	require.Equal(t, []string{`"touchstone"`, `"session-e0000001"`}, c.subscribed)
+	require.True(t, awaitEvents[PoolConnected](r, 2)[1].Resumed)
+	require.Empty(t, minerEvents[PoolLost](r))
+	require.Zero(t, r.end().Rejected)
+}
+
+// Whatever a pool says, and however much of it, is bounded.
+func TestPoolMinerNonsense(t *testing.T) {
+	for name, one := range map[string]struct {
+		greet func(c *scriptConn)
+		error string
+	}{
+		"a line without end":   {func(c *scriptConn) { c.send(strings.Repeat("x", 1<<20)) }, stratum.ErrTooLong.Error()},
+		"only what is no JSON": {func(c *scriptConn) { c.send(strings.Repeat("{\n", 1000)) }, "nothing that the pool says can be read any more"},
+		"an extranonce that is none": {func(c *scriptConn) {
+			c.send(lines(`{"id":null,"method":"mining.set_extranonce","params":["xy",4]}`))
+		}, "mining.set_extranonce: extranonce1"},
+		"questions whose answers it does not read": {func(c *scriptConn) {
+			for range 2000 {
+				c.send(strings.Repeat(`{"id":"`+strings.Repeat("i", 100)+`","method":"mining.ping"}`+"\n", 200))
+			}
+		}, "the pool asks more than it reads the answers of"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pool := newScriptPool(t)
+			pool.greet = one.greet
+			r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}})
+			require.Contains(t, awaitEvents[PoolLost](r, 1)[0].Error, one.error)
+			r.end()
+			require.LessOrEqual(t, len(minerEvents[PoolUnreadable](r)), 40)
+		})
+	}
+
+	pool := newScriptPool(t)
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}})
+	c := pool.next()
+	c.send(strings.Repeat(lines(`{"id":null,"method":"client.show_message","params":["buy!"]}`), 5000))
+	c.job("b", 1, false)
+	c.credited(1, "b")
+	r.end()
+	require.Less(t, len(minerEvents[PoolMessage](r)), 100)
+
+	web, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer web.Close()
+	go func() {
+		for {
+			c, err := web.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"))
+			defer c.Close()
+		}
+	}()
+	url, err := ParsePoolURL(web.Addr().String())
+	require.NoError(t, err)
+	r = startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{url}})
+	require.Contains(t, awaitEvents[PoolLost](r, 1)[0].Error, "this is no Stratum pool: it said HTTP/1.1 400 Bad Request")
+	r.end()
+}
