@@ -175,7 +175,7 @@ func (l *Listener) serve(ctx context.Context, c net.Conn, config *ListenConfig, 
 	var err error
 	if trusted {
 		if from, pending, err = readProxyHeader(ctx, c, config.HalfOpen, from); err != nil {
-			l.turnAway(c, AwayHeader, remote(c).String(), err)
+			l.failed(ctx, c, AwayHeader, remote(c).String(), err)
 			return
 		}
 		if away := l.guard.enterFrom(config, neighbours(from.Addr())); away != "" {
@@ -187,7 +187,7 @@ func (l *Listener) serve(ctx context.Context, c net.Conn, config *ListenConfig, 
 	conn := c
 	if config.TLS != nil {
 		if conn, err = handshake(ctx, c, pending, config); err != nil {
-			l.turnAway(c, AwayTLS, from.String(), err)
+			l.failed(ctx, c, AwayTLS, from.String(), err)
 			return
 		}
 		pending = nil
@@ -237,14 +237,20 @@ func (l *Listener) tell(e Event) {
 // tellEvery is how often the same trouble is told.
 const tellEvery = 10 * time.Second
 
+// failed turns a connection away that was not ready for its first line, unless that is because ctx ended.
+func (l *Listener) failed(ctx context.Context, c net.Conn, reason, address string, err error) {
+	if ctx.Err() != nil {
+		c.Close()
+		return
+	}
+	l.turnAway(c, reason, address, err)
+}
+
 // turnAway closes a connection, and tells of it now and then.
 func (l *Listener) turnAway(c net.Conn, reason, address string, err error) {
 	defer c.Close()
 	if t, ok := c.(*net.TCPConn); ok && err == nil {
 		t.SetLinger(0) // leaves nothing behind in the kernel
-	}
-	if errors.Is(err, context.Canceled) {
-		return // we are leaving
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"net/netip"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -99,7 +100,37 @@ func TestListenerLeavesNothing(t *testing.T) {
 		}
 	}
 	l.stop()
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, time.Minute, time.Millisecond)
+	// Not by require.Eventually, which has goroutines of its own.
+	for end := time.Now().Add(time.Minute); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%s", stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}
+
+// TestListenerStopsEarly: the end of the context ends what has not come to its first line, and nobody is told that this was wrong.
+func TestListenerStopsEarly(t *testing.T) {
+	certFile, keyFile := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	testCertificate(t, certFile, keyFile)
+	certificate, err := LoadCertificate(certFile, keyFile)
+	require.NoError(t, err)
+	l := startListener(t, ListenConfig{TLS: certificate.Config(), ProxyProtocol: loopbackNet()}, echo)
+	header := l.dial()
+	io.WriteString(header, "PROXY TC")
+	hello := l.dial()
+	hello.Write(proxyHeader(t, 1, "192.0.2.7:1000"))
+	hello.Write([]byte{0x16, 3, 1})
+	require.Eventually(t, func() bool {
+		l.guard.mu.Lock()
+		defer l.guard.mu.Unlock()
+		return l.guard.total == 2 && len(l.guard.address) == 1
+	}, time.Minute, time.Millisecond)
+	l.stop()
+	requireClosed(t, header)
+	requireClosed(t, hello)
+	require.Empty(t, l.events)
+	require.Zero(t, l.guard.total)
 }
 
 // FuzzProxyHeader: in whatever pieces a header comes, it is the one that the library finds in the whole, and nothing that follows it is
