@@ -468,6 +468,9 @@ func (r *Replay) credit(h *replayed) {
 
 // end counts a stretch to whose shares nothing is added any more.
 func (r *Replay) end(s *stretch) {
+	if s.linked {
+		return
+	}
 	total := uint64(0)
 	for _, w := range s.workers {
 		w.worker.rate.add(s, w.credited)

@@ -197,3 +197,25 @@ func TestCover(t *testing.T) {
 	require.LessOrEqual(t, len(c.intervals), maxIntervals)
 	require.True(t, c.add(at(0), at(1)), "what is closed is covered")
 }
+
+// The shares that a proxy passed on prove once what they prove.
+func TestReplayRateLinked(t *testing.T) {
+	rate := func(opening string) *HashRate {
+		c := newConversation().event("open").begin("w").job("1", 1)
+		c.name = "up"
+		c.line("touchstone", opening).begin("w").job("1", 1)
+		for i := range 20 {
+			for _, c.name = range []string{"s", "up"} {
+				c.submit("w", "1", i, "true")
+			}
+			c.wait(time.Second)
+		}
+		return replay(t, ReplayConfig{}, c.String()).Summary.Workers[0].HashRate
+	}
+	linked := rate(`{"event":"open","link":"s"}`)
+	alone := newConversation().event("open").begin("w").job("1", 1)
+	for i := range 20 {
+		alone.submit("w", "1", i, "true").wait(time.Second)
+	}
+	require.Equal(t, replay(t, ReplayConfig{}, alone.String()).Summary.Workers[0].HashRate, linked)
+}

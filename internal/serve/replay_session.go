@@ -272,7 +272,9 @@ func (r *recording) session(l *stratum.Line) (*replaySession, error) {
 	if l.From == stratum.FromTouchstone { // it opens here, if it is no gap that is told at once
 		s.interruptions = r.interruptions
 	}
-	for _, v := range r.validatorsOf(l) {
+	validators := r.validatorsOf(l)
+	s.stretch.linked = r.linked != nil && validators[0] == r.linked[0]
+	for _, v := range validators {
 		r.buf = append(r.buf, v.NewSession())
 	}
 	s.onlooker = r.onlooker.Beside(append([]*share.Session(nil), r.buf...)...)
@@ -291,6 +293,7 @@ func (r *recording) again(s *replaySession, l *stratum.Line) (*replaySession, er
 		return nil, err
 	}
 	r.replay.sessionCount--
+	s.stretch.linked = n.stretch.linked
 	n.stretch = s.stretch // the workers are the same
 	r.parts += len(n.stretch.workers)
 	return n, nil
