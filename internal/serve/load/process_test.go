@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -315,11 +316,13 @@ func (p *process) event(kind string) poolMessage {
 	for {
 		var m poolMessage
 		line := p.next(time.Minute)
-		require.NoError(p.t, json.Unmarshal(line, &m), "%s", line)
-		if m.Event == kind {
-			require.Empty(p.t, m.Error)
-			return m
+		// Another's fields may have the same names and be something else.
+		if !bytes.HasPrefix(line, []byte(`{"event":"`+kind+`"`)) {
+			continue
 		}
+		require.NoError(p.t, json.Unmarshal(line, &m), "%s", line)
+		require.Empty(p.t, m.Error)
+		return m
 	}
 }
 

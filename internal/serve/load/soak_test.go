@@ -51,6 +51,10 @@ type soaked struct {
 }
 
 func soak(t *testing.T, throughProxy bool) {
+	if need := uint64(2**soakConnections + 100); throughProxy && need > fileLimit() {
+		t.Fatalf("a proxy of %d devices has %d files open, and may have only %d: raise the limit, for example with ulimit -n %[2]d",
+			*soakConnections, need, fileLimit())
+	}
 	start := func(name, pool string) (s *soaked, url string) {
 		s = &soaked{name: name}
 		if *soakRecord {
