@@ -31,7 +31,7 @@ var (
 	// ErrForgedHeader says that a connection began with a PROXY header, from where none may come.
 	ErrForgedHeader = errors.New("forged PROXY header")
 	// ErrSpeaksTLS says that a connection without TLS began with a TLS handshake.
-	ErrSpeaksTLS = errors.New("speaks TLS where none is spoken")
+	ErrSpeaksTLS = errors.New("speaks TLS where none is spoken: stratum+tcp:// is for this port, stratum+ssl:// for one with TLS")
 	// ErrSpeaksHTTP says that a connection began with an HTTP request.
 	ErrSpeaksHTTP = errors.New("speaks HTTP, not Stratum")
 )
