@@ -21,8 +21,8 @@ type ClientConfig struct {
 	Host string
 	// Session is that of an earlier connection, to be taken up again; "" for a new one.
 	Session string
-	// After is the Client of an earlier connection to the same pool, nil if there was none. What it submitted is not submitted again,
-	// and Session defaults to its. It must not be used any more.
+	// After is the Client of an earlier connection to the same pool, nil if there was none. What it submitted is not
+	// submitted again, and Session defaults to its. It must not be used any more.
 	After *Client
 	// VersionMask are the version bits asked for; 0 asks for none, and no mining.configure is sent then.
 	VersionMask uint32
@@ -34,8 +34,8 @@ type ClientConfig struct {
 
 // ClientHandler hears what a pool says. Its methods are called from Receive.
 type ClientHandler interface {
-	// Work gives a job to search; jobs before it are to be dropped if it is clean, and may be in any case. It is called again for the same
-	// job where the pool changes what may be searched of it.
+	// Work gives a job to search; jobs before it are to be dropped if it is clean, and may be in any case. It is called
+	// again for the same job where the pool changes what may be searched of it.
 	Work(w *ClientWork)
 	// Replied is told what became of the submission of that number.
 	Replied(number uint64, r Reply)
@@ -62,7 +62,8 @@ type ClientWork struct {
 	issue  *issue
 }
 
-// MaxNTimeRoll is how many seconds the ntime of a share runs ahead of that of its job at most: no pool is known that allows less.
+// MaxNTimeRoll is how many seconds the ntime of a share runs ahead of that of its job at most: no pool is known that
+// allows less.
 const MaxNTimeRoll = 600
 
 // AuthorizeError says that the pool does not take the worker.
@@ -78,13 +79,13 @@ func (e *AuthorizeError) Error() string {
 	return fmt.Sprintf("the pool does not let worker %s mine: %s", quote(e.Worker), e.Reply)
 }
 
-// Client is the miner's side of one connection. It has no sockets and no clock; its methods append to dst what is to be sent to the pool,
-// whole lines, and are for one goroutine at a time.
+// Client is the miner's side of one connection. It has no sockets and no clock; its methods append to dst what is to be
+// sent to the pool, whole lines, and are for one goroutine at a time.
 //
-// It says mining.configure and mining.subscribe at once, and the rest when the pool has answered the latter: a pool that refuses
-// mining.configure or mining.extranonce.subscribe, or never answers them, does without. Jobs are given to the Handler when the worker is
-// authorized. A job is of the extranonce and the difficulty that were in force when it came; where no difficulty came before it, it is of
-// the first that does, and of difficulty 1 until then.
+// It says mining.configure and mining.subscribe at once, and the rest when the pool has answered the latter: a pool
+// that refuses mining.configure or mining.extranonce.subscribe, or never answers them, does without. Jobs are given to
+// the Handler when the worker is authorized. A job is of the extranonce and the difficulty that were in force when it
+// came; where no difficulty came before it, it is of the first that does, and of difficulty 1 until then.
 type Client struct {
 	config  ClientConfig
 	message Message
@@ -209,11 +210,11 @@ func (c *Client) request(dst []byte, method, params string) ([]byte, uint64) {
 	return AppendRequest(dst, c.lastID, method, params), c.lastID
 }
 
-// Submit hands in a share that was found in w, a work of this Client. The number, counted from 1, is the one that Replied is told. It is 0,
-// and nothing is appended, for a share that the pool must refuse: one that was submitted before, on this connection or that of
-// ClientConfig.After; one of a job from before the pool turned to another block; one of a job whose ID another job has now; one with version
-// bits that may not be rolled any more. MaxOutstanding submissions wait for their answers at most: of the oldest, Replied is not
-// told then.
+// Submit hands in a share that was found in w, a work of this Client. The number, counted from 1, is the one that
+// Replied is told. It is 0, and nothing is appended, for a share that the pool must refuse: one that was submitted
+// before, on this connection or that of ClientConfig.After; one of a job from before the pool turned to another block;
+// one of a job whose ID another job has now; one with version bits that may not be rolled any more. MaxOutstanding
+// submissions wait for their answers at most: of the oldest, Replied is not told then.
 func (c *Client) Submit(dst []byte, w *ClientWork, s *work.Solution, now time.Time) (_ []byte, number uint64) {
 	if w.client != c || !c.authorized || c.live[w.Job.ID] != w.issue || (s.Version^w.Job.Version)&^c.mask != 0 {
 		return dst, 0

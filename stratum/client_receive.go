@@ -26,8 +26,9 @@ const maxGarbage = 100
 // maxMessage is the most bytes that are kept of a text for the user.
 const maxMessage = 1000
 
-// Receive takes in a line from the pool, which is not kept. An error means that the connection is of no use: an *AuthorizeError if the
-// pool refused the worker; otherwise it can't be understood. What else can't be used is told to the Handler and skipped.
+// Receive takes in a line from the pool, which is not kept. An error means that the connection is of no use: an
+// *AuthorizeError if the pool refused the worker; otherwise it can't be understood. What else can't be used is told to
+// the Handler and skipped.
 func (c *Client) Receive(dst, line []byte, now time.Time) ([]byte, error) {
 	if len(line) > longMessage {
 		defer func() { c.message = Message{} }()
@@ -126,7 +127,8 @@ func (c *Client) subscribeAnswered(dst []byte) ([]byte, error) {
 	return c.introduce(dst), nil
 }
 
-// subscribedSession returns the session's name in the answer to a mining.subscribe, "" if there is none: the text beside "mining.notify".
+// subscribedSession returns the session's name in the answer to a mining.subscribe, "" if there is none: the text
+// beside "mining.notify".
 func (m *Message) subscribedSession() (name string) {
 	var scratch []byte
 	pair := func(v Value) {
@@ -317,8 +319,8 @@ func (c *Client) offer() {
 	c.config.Handler.Work(c.shown)
 }
 
-// Reconnect reads a client.reconnect, [host, port, wait in seconds], each of which may be missing: host "" and port 0 stand for the same
-// as now. Port and wait are numbers, or text with a number.
+// Reconnect reads a client.reconnect, [host, port, wait in seconds], each of which may be missing: host "" and port 0
+// stand for the same as now. Port and wait are numbers, or text with a number.
 func (m *Message) Reconnect() (host string, port int, wait time.Duration, err error) {
 	number := func(i int, name string, most uint64) (uint64, error) {
 		if i >= len(m.Params) || m.Params[i].Kind() == Null {

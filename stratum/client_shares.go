@@ -18,8 +18,8 @@ type submitted struct {
 // maxShares is how many shares each half of a shareSet remembers.
 const maxShares = 1 << 19
 
-// shareSet remembers what was submitted lately: between maxShares of them and twice as many, by a number of 64 bits each. A share that is
-// found again is mostly found soon, when a job comes again.
+// shareSet remembers what was submitted lately: between maxShares of them and twice as many, by a number of 64 bits
+// each. A share that is found again is mostly found soon, when a job comes again.
 type shareSet struct {
 	young, old map[uint64]struct{}
 }

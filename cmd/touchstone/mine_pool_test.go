@@ -52,7 +52,8 @@ func startTestPool(t *testing.T, solo bool) (address, payout string) {
 	return "", ""
 }
 
-// Shares are found for a pool, as many as asked for, by the worker that was named; no password is said aloud.
+// Shares are found for a pool, as many as asked for, by the worker that was named; no
+// password is said aloud.
 func TestMinePool(t *testing.T) {
 	address, _ := startTestPool(t, false)
 	password := filepath.Join(t.TempDir(), "password")
@@ -124,7 +125,8 @@ func TestMinePoolInterrupted(t *testing.T) {
 	require.Equal(t, "miner_stopped", events[len(events)-1].Event)
 	require.Regexp(t, `^touchstone: error: interrupted: \d+ of 100000000 shares accepted\n$`, stderr)
 
-	// One that waits for a pool stops too, with nothing to complain of where nothing was asked for.
+	// One that waits for a pool stops too, with nothing to complain of where nothing was
+	// asked for.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()

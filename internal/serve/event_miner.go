@@ -37,8 +37,8 @@ type ReconnectRefused struct {
 type PoolMessage struct {
 	Pool string `json:"pool"`
 	Text string `json:"text"`
-	// Untold are how many of the events PoolMessage, PoolUnreadable and ReconnectRefused before it were not told because they came too
-	// fast.
+	// Untold are how many of the events PoolMessage, PoolUnreadable and ReconnectRefused before it were not told
+	// because they came too fast.
 	Untold int `json:"untold"`
 }
 

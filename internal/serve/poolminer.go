@@ -23,8 +23,8 @@ import (
 
 // PoolMinerConfig says how to mine at pools. It is not touched after NewPoolMiner.
 type PoolMinerConfig struct {
-	// Pools are the pools in the order in which they are wanted. A later one is used while those before it fail. At least one. Without a
-	// user the worker is called DefaultWorker.
+	// Pools are the pools in the order in which they are wanted. A later one is used while those before it fail. At
+	// least one. Without a user the worker is called DefaultWorker.
 	Pools []PoolURL
 
 	// Roots are the certificates to trust. Default: those of the system.
@@ -42,7 +42,8 @@ type PoolMinerConfig struct {
 	// Threads is the number of searching goroutines; 0 means GOMAXPROCS.
 	Threads int
 
-	// Kernel searches; the zero value, hash.Auto, is the fastest of those that can be used here, measured when there is the first work.
+	// Kernel searches; the zero value, hash.Auto, is the fastest of those that can be used here, measured when there is
+	// the first work.
 	Kernel hash.Kernel
 
 	// Shares ends Run when that many shares were accepted, Blocks when that many of them were blocks; 0 means never.
@@ -69,16 +70,17 @@ type PoolTimes struct {
 	Handshake time.Duration
 	// Reply is for the answer to a share. Default: 60 s.
 	Reply time.Duration
-	// Job is between two jobs: a pool that sends none for longer has hung, and searching the old one for longer is of no use, because pools
-	// bound ntime. Default: 10 min.
+	// Job is between two jobs: a pool that sends none for longer has hung, and searching the old one for longer is of
+	// no use, because pools bound ntime. Default: 10 min.
 	Job time.Duration
-	// Retry is the first time between two attempts to reach a pool. It doubles with each that fails up to LongestRetry, and both are shortened by
-	// up to a half, at random, so that not all miners come at once. Defaults: 1 s and 1 min.
+	// Retry is the first time between two attempts to reach a pool. It doubles with each that fails up to LongestRetry,
+	// and both are shortened by up to a half, at random, so that not all miners come at once. Defaults: 1 s and 1 min.
 	Retry, LongestRetry time.Duration
-	// Stable is how long a connection on which no share was accepted must have worked for the next attempt to be the first again. Default:
-	// 1 min.
+	// Stable is how long a connection on which no share was accepted must have worked for the next attempt to be the
+	// first again. Default: 1 min.
 	Stable time.Duration
-	// Linger is how long a connection that is left is kept for the answers to come. Default: 2 s; and 300 ms at the end of Run.
+	// Linger is how long a connection that is left is kept for the answers to come. Default: 2 s; and 300 ms at the end
+	// of Run.
 	Linger time.Duration
 }
 
@@ -96,11 +98,12 @@ const lingerAtEnd = 300 * time.Millisecond
 
 // PoolMiner mines at a pool: it takes jobs, searches them, and hands in the shares it finds.
 //
-// A pool that sends us elsewhere by client.reconnect is obeyed only where that is within its own domain: the same host, or a name under the same
-// registered domain. All else is refused and told, for it is how hash rate is stolen.
+// A pool that sends us elsewhere by client.reconnect is obeyed only where that is within its own domain: the same host,
+// or a name under the same registered domain. All else is refused and told, for it is how hash rate is stolen.
 //
-// A share that is found while its job is replaced is handed in as long as its block is the newest; and one that is a block even if the pool dropped
-// its job. Shares whose answer did not come before the connection ended are unknown: the pool may have counted them or not.
+// A share that is found while its job is replaced is handed in as long as its block is the newest; and one that is a
+// block even if the pool dropped its job. Shares whose answer did not come before the connection ended are unknown: the
+// pool may have counted them or not.
 type PoolMiner struct {
 	config PoolMinerConfig
 	choice func() kernelChoice // asked if no kernel is named
@@ -200,9 +203,9 @@ func NewPoolMiner(c PoolMinerConfig) (*PoolMiner, error) {
 	return m, nil
 }
 
-// Run mines until ctx ends or there is as much as was asked for, and returns nil then. It returns an error if all pools refuse us at the start for
-// reasons that don't pass by waiting: they don't take the worker, or their certificate or name is wrong. Later troubles are events, and what failed is
-// tried again. Run can be called once.
+// Run mines until ctx ends or there is as much as was asked for, and returns nil then. It returns an error if all pools
+// refuse us at the start for reasons that don't pass by waiting: they don't take the worker, or their certificate or
+// name is wrong. Later troubles are events, and what failed is tried again. Run can be called once.
 func (m *PoolMiner) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -245,7 +248,8 @@ func (m *PoolMiner) Run(ctx context.Context) error {
 	return err
 }
 
-// newMiner makes the miner and starts it, when it is known how many version bits can be rolled: kernels differ in what they make of them.
+// newMiner makes the miner and starts it, when it is known how many version bits can be rolled: kernels differ in what
+// they make of them.
 func (m *PoolMiner) newMiner(ctx context.Context, mask uint32) error {
 	kernel, told := m.config.Kernel, []Event{KernelChosen{m.config.Kernel.String(), ReasonNamed, midstatesOf(mask), []KernelRate{}}}
 	if kernel == hash.Auto {
@@ -272,7 +276,8 @@ func (m *PoolMiner) newMiner(ctx context.Context, mask uint32) error {
 func (m *PoolMiner) search(c *minerConn, w *stratum.ClientWork) {
 	next := &searchedWork{c, w, &mine.Work{
 		Job: w.Job, Extranonce1: w.Extranonce1, Target: w.Target,
-		// A job that comes again, perhaps on another connection with the same extranonce1, is not searched in the same places.
+		// A job that comes again, perhaps on another connection with the same extranonce1, is not searched in the same
+		// places.
 		FirstExtranonce2: randomExtranonce2(w.Job.Extranonce2Size),
 	}, false}
 	if err := m.miner.SetWork(next.work); err != nil {
@@ -297,7 +302,8 @@ func (m *PoolMiner) search(c *minerConn, w *stratum.ClientWork) {
 	})
 }
 
-// maxSearched is how many works on one block are remembered: a share is found in an older one only while threads turn to the newest.
+// maxSearched is how many works on one block are remembered: a share is found in an older one only while threads turn
+// to the newest.
 const maxSearched = 8
 
 // randomExtranonce2 returns where to begin, in the lower half of the values that so many bytes have.
@@ -321,8 +327,8 @@ func (m *PoolMiner) idle() {
 	m.room.Broadcast()
 }
 
-// found hands in a share. Where too many wait for their answers, it waits for room: so the search goes no faster than the pool, until there is other
-// work.
+// found hands in a share. Where too many wait for their answers, it waits for room: so the search goes no faster than
+// the pool, until there is other work.
 func (m *PoolMiner) found(f mine.Found) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -16,7 +16,8 @@ import (
 	"github.com/touchstone-btc/touchstone/work/mine"
 )
 
-// minerConn is a connection of a PoolMiner to a pool. It is the Client's Handler; its methods are called with the PoolMiner's mu held.
+// minerConn is a connection of a PoolMiner to a pool. It is the Client's Handler; its methods are called with the
+// PoolMiner's mu held.
 type minerConn struct {
 	*PoolMiner
 	pool   *minedPool

@@ -7,10 +7,11 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// sameDomain reports whether the operator of the host from, a name or an address, also has the host to: whether they are the same, or
-// names under one domain that was registered, by the list at publicsuffix.org. So pool.example.com may send miners to
-// eu.pool.example.com and to backup.example.com, but pool-a.github.io not to pool-b.github.io: others than the pool's operator may
-// register names there. An address stands for itself only, and so does a name without a dot.
+// sameDomain reports whether the operator of the host from, a name or an address, also has the host to: whether they
+// are the same, or names under one domain that was registered, by the list at publicsuffix.org. So pool.example.com may
+// send miners to eu.pool.example.com and to backup.example.com, but pool-a.github.io not to pool-b.github.io: others
+// than the pool's operator may register names there. An address stands for itself only, and so does a name without a
+// dot.
 func sameDomain(from, to string) bool {
 	from, to = hostName(from), hostName(to)
 	if from == to {

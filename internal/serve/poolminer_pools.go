@@ -93,8 +93,8 @@ func (s *supervisor) takeNews() []connNews {
 	return news
 }
 
-// due returns the pool that is to be tried now, or how long it is until there is one. Of those better than the active one, the first whose time has
-// come is tried, one at a time.
+// due returns the pool that is to be tried now, or how long it is until there is one. Of those better than the active
+// one, the first whose time has come is tried, one at a time.
 func (s *supervisor) due() (*minedPool, time.Duration) {
 	wait := time.Hour
 	if s.attempt != nil {

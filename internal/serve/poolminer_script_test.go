@@ -29,7 +29,8 @@ type scriptPool struct {
 	validator *share.Validator
 	conns     chan *scriptConn // as they come
 
-	// mask is granted, 0 for none. greet is called when a worker was authorized; by default it sends a difficulty and a job.
+	// mask is granted, 0 for none. greet is called when a worker was authorized; by default it sends a difficulty and a
+	// job.
 	mask  uint32
 	greet func(c *scriptConn)
 	// refuse is what workers are answered, if not empty.
