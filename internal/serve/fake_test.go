@@ -151,7 +151,7 @@ func (f *fakeNode) set(change func()) {
 }
 
 // backend puts a fake node behind a journal in dir.
-func backend(t *testing.T, source node.Source, dir string) *Backend {
+func backend(t testing.TB, source node.Source, dir string) *Backend {
 	t.Helper()
 	j, err := node.OpenJournal(dir)
 	require.NoError(t, err)
