@@ -193,7 +193,7 @@ func aside(a Answer) Answer {
 	if a.Reason == "duplicate" {
 		return answer("duplicate-inconclusive")
 	}
-	a.Text = "the node accepted the block, but another one is the tip"
+	a.Reason, a.Text = "inconclusive", "the node accepted the block, but another one is the tip"
 	return a
 }
 

@@ -576,8 +576,8 @@ func TestSubmit(t *testing.T) {
 		want   Answer
 	}{
 		"accepted":                {"null", 0, inChain, 0, Answer{Final: true, Accepted: true, Text: "the node accepted the block"}},
-		"accepted, lost the race": {"null", 0, outside, 0, Answer{Final: true, Accepted: true, Text: "the node accepted the block, but another one is the tip"}},
-		"accepted, btcd, lost":    {"null", 0, "Failed to obtain block height", -32603, Answer{Final: true, Accepted: true, Text: "the node accepted the block, but another one is the tip"}},
+		"accepted, lost the race": {"null", 0, outside, 0, Answer{Final: true, Accepted: true, Reason: "inconclusive", Text: "the node accepted the block, but another one is the tip"}},
+		"accepted, btcd, lost":    {"null", 0, "Failed to obtain block height", -32603, Answer{Final: true, Accepted: true, Reason: "inconclusive", Text: "the node accepted the block, but another one is the tip"}},
 		"orphan in btcd":          {"null", 0, "Block not found", -5, Answer{Reason: "prev-blk-not-found", Text: "the node does not know the block's parent yet"}},
 		"accepted, unconfirmed":   {"null", 0, "x", -28, Answer{Final: true, Accepted: true, Text: "the node accepted the block"}},
 		"accepted, odd header":    {"null", 0, "[]", 0, Answer{Final: true, Accepted: true, Text: "the node accepted the block"}},
