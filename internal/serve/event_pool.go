@@ -50,7 +50,8 @@ type DeviceGone struct {
 
 // PoolFound says that a device found a block. It is written to disk before the
 // device is answered, and then sent; if it can't be written, BlockNotKept
-// follows.
+// follows. Of several for one place, the node accepts one, and refuses the
+// others or accepts them as BlockAccepted with the Reason "inconclusive".
 type PoolFound struct {
 	Hash       chainhash.Hash `json:"hash"`
 	Height     int32          `json:"height"`

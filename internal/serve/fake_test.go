@@ -143,6 +143,13 @@ func (f *fakeNode) move(hash chainhash.Hash) {
 	f.moved = make(chan struct{})
 }
 
+// tip returns the newest block.
+func (f *fakeNode) tip() chainhash.Hash {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.tips[len(f.tips)-1]
+}
+
 // set changes the node while it runs.
 func (f *fakeNode) set(change func()) {
 	f.mu.Lock()

@@ -105,15 +105,22 @@ func (p *Pool) decide(e node.SubmitEvent) (_ Event, refresh bool) {
 	}
 	delete(p.blocks, e.Hash)
 	w := p.work.Load()
+	tip := p.issued.tip(b.parent)
 	if e.Answer.Accepted {
+		a := BlockAccepted{e.Hash, b.height, e.Answer.Reason, e.Answer.Text, b.resent, p.accepted}
 		// As for Solo: other words of acceptance mean that the node has
-		// something better.
-		if !b.resent && (e.Answer.Reason == "" || e.Answer.Reason == "duplicate") {
+		// something better. It may be one of ours.
+		plain := e.Answer.Reason == "" || e.Answer.Reason == "duplicate"
+		if plain && !b.resent {
 			p.accepted++
+			a.Blocks = p.accepted
 		}
-		return BlockAccepted{e.Hash, b.height, e.Answer.Reason, e.Answer.Text, b.resent, p.accepted}, w == nil || w.base.PrevBlock != e.Hash
+		return a, plain && (w == nil || w.base.PrevBlock != e.Hash)
 	}
 	p.refused++
+	if tip != nil {
+		tip.refused++
+	}
 	// Somebody else's block may be the reason, of which we have not heard.
 	return BlockRefused{e.Hash, b.height, e.Answer.Reason, e.Answer.Text, b.resent}, w != nil && w.base.PrevBlock == b.parent
 }

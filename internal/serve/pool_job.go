@@ -111,8 +111,11 @@ func (p *Pool) publish(w *poolWork) error {
 		p.mu.Unlock()
 		return nil
 	}
-	p.issued.published(w, begin)
+	unsent := p.issued.published(w, begin)
 	p.mu.Unlock()
+	if unsent > 0 {
+		p.emit(Notice{fmt.Sprintf("%d more blocks were found for a place that has enough of ours, and were not sent", unsent)})
+	}
 	w.number = 1
 	if before != nil {
 		w.number = before.number + 1
@@ -253,7 +256,9 @@ type issuedTip struct {
 	first    time.Time // when it was published first
 	replaced time.Time // zero for the newest
 	ids      []string
-	found    map[chainhash.Hash]bool // blocks
+	found    map[chainhash.Hash]bool // blocks that were sent
+	refused  int                     // of them
+	unsent   int                     // blocks that were one too many
 }
 
 // ages returns how long ago the newest work, and the first of its tip, was
@@ -265,8 +270,9 @@ func (i *issuedJobs) ages(now time.Time) (work, tip time.Duration) {
 	return now.Sub(i.last), now.Sub(i.tips[len(i.tips)-1].first)
 }
 
-// published notes the tip of work that is offered from now on.
-func (i *issuedJobs) published(w *poolWork, now time.Time) {
+// published notes the tip of work that is offered from now on. It returns how
+// many blocks for places before it were not sent, since it was called last.
+func (i *issuedJobs) published(w *poolWork, now time.Time) (unsent int) {
 	if i.jobs == nil {
 		i.jobs = map[string]*work.Job{}
 	}
@@ -292,7 +298,12 @@ func (i *issuedJobs) published(w *poolWork, now time.Time) {
 		i.tips = slices.DeleteFunc(i.tips, func(t *issuedTip) bool { return t == tip })
 	}
 	tip.replaced = time.Time{}
+	for _, t := range i.tips {
+		unsent += t.unsent
+		t.unsent = 0
+	}
 	i.tips = append(i.tips, tip)
+	return unsent
 }
 
 // tip returns what is known of a tip, nil if nothing is.
@@ -313,13 +324,24 @@ func (i *issuedJobs) add(j *work.Job) {
 	}
 }
 
-// find reports whether that block of job j was not found before, and notes it.
+// maxSiblings is how many blocks of ours are sent for one place, beside those
+// that were refused: one of them takes it. On a chain so easy that each share
+// is a block, a device finds thousands before it hears of the first.
+const maxSiblings = 32
+
+// find reports whether that block of job j is to be sent, and notes it: it was
+// not found before, and not enough others take part in the race for its place.
 func (i *issuedJobs) find(j *work.Job, hash chainhash.Hash) bool {
 	t := i.tip(j.PrevBlock)
-	if t == nil {
+	switch {
+	case t == nil:
 		return true
+	case t.found[hash]:
+		return false
+	case len(t.found)-t.refused >= maxSiblings:
+		t.unsent++
+		return false
 	}
-	seen := t.found[hash]
 	t.found[hash] = true
-	return !seen
+	return true
 }

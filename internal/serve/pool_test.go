@@ -631,3 +631,42 @@ func TestShareCount(t *testing.T) {
 	require.Equal(t, uint64(1), refused)
 	require.Zero(t, s.rate(now.Add(time.Hour)))
 }
+
+// Of the blocks for one place some are sent, and more only if those are
+// refused.
+func TestPoolSiblings(t *testing.T) {
+	f := newFakeNode(easyBits)
+	hold, refuse := make(chan struct{}), true
+	f.answer = func(int, []byte) (node.Answer, error) {
+		<-hold
+		if refuse {
+			return node.Answer{Final: true, Reason: "rejected"}, nil
+		}
+		return node.Answer{Final: true, Accepted: true}, nil
+	}
+	b := backend(t, f, t.TempDir())
+	p := startPool(t, PoolConfig{Backend: b, Vardiff: stratum.Vardiff{SharesPerMinute: -1}})
+	m := p.connect(stratum.ClientConfig{Worker: "w"})
+	w := m.next()
+	find := func(n int) {
+		for range n {
+			m.submit(w, m.solve(w, true))
+			require.True(t, m.reply().Accepted, "credit does not depend on what becomes of the block")
+		}
+	}
+	find(maxSiblings + 5)
+	require.Len(t, eventsOf[PoolFound](p.recorder), maxSiblings)
+	require.Len(t, b.Journal.Pending(), maxSiblings)
+	close(hold)
+	eventually(t, "they are refused", func() bool { return len(eventsOf[BlockRefused](p.recorder)) == maxSiblings })
+	find(1)
+	eventually(t, "one more is sent", func() bool { return len(eventsOf[BlockRefused](p.recorder)) == maxSiblings+1 })
+	f.set(func() { refuse = false })
+	find(1)
+	eventually(t, "one is accepted", func() bool { return len(eventsOf[BlockAccepted](p.recorder)) == 1 })
+	m.after(f.tip())
+	eventually(t, "the unsent are told", func() bool { return len(eventsOf[Notice](p.recorder)) == 1 })
+	require.Contains(t, eventsOf[Notice](p.recorder)[0].Text, "5 more blocks")
+	require.NoError(t, p.stop())
+	require.Equal(t, 1, eventsOf[PoolStopped](p.recorder)[0].Accepted)
+}
