@@ -85,8 +85,9 @@ event (hashes in display order, durations in seconds):
   pool_found   hash, height, job, difficulty (of the hash), session, peer,
                worker, verdict (on the share)
   not_kept     hash, error: a found block could not be written to disk
-  accepted     hash, height, reason, text, resent (found by an earlier run),
-               blocks (accepted in this run)
+  accepted     hash, height, reason (empty, or why it does not count, such as
+               inconclusive: another block took its place), text, resent (found
+               by an earlier run), blocks (accepted in this run)
   refused      hash, height, reason, text, resent
   waiting      hash, height, attempt, error, retry: a block has no answer yet
   node_lost    node, error, retry
@@ -97,6 +98,11 @@ event (hashes in display order, durations in seconds):
                error: connections closed before their first line
   accept_failed
                listen, error, retry
+  record       file: recorded there from now on
+  record_failed
+               file, error, sessions
+  record_resumed
+               file, lines (lost), elapsed
   notice       text
   pool_status  connections, working (with a worker), rate (hashes/s that the
                shares of the last 10 minutes stand for), shares, refused,
