@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/touchstone-btc/touchstone/stratum"
+	"github.com/touchstone-btc/touchstone/work"
 	"github.com/touchstone-btc/touchstone/work/share"
 )
 
@@ -111,4 +112,142 @@ func FuzzProxyTap(f *testing.F) {
 		require.Zero(t, p.judge.queued.Load())
 		require.False(t, fl.witness.failed)
 	})
+}
+
+// still is a connection on which nothing comes, and everything can be said.
+type still struct{ sink }
+
+func (*still) Close() error                    { return nil }
+func (*still) SetDeadline(time.Time) error     { return nil }
+func (*still) SetReadDeadline(time.Time) error { return nil }
+func (*still) RemoteAddr() net.Addr            { return &net.TCPAddr{} }
+
+// Whatever device and pool say in lines, and in which order: what is no share crosses as it is, in order; a share is forwarded or answered,
+// once; and the device's difficulty is never above the pool's.
+func FuzzProxyRewrite(f *testing.F) {
+	r := &rig{t: f}
+	r.theirs, _ = stratum.DifficultyTarget(rigDifficulty)
+	job := r.job("job", 1, mainnetBits)
+	same := *job
+	same.ID = "same"
+	later := r.job("later", 2, 0x1f00ffff)
+	notify := func(j *work.Job) string { return string(stratum.AppendNotify(nil, j, true)) }
+	difficulty := func(d float64) string { return string(stratum.AppendSetDifficulty(nil, d)) }
+	device := []string{
+		subscribeLine, `{"id":2,"method":"mining.authorize","params":["w","x"]}` + "\n",
+		`{"id":3,"method":"mining.configure","params":[["minimum-difficulty"],{"minimum-difficulty.value":1e-7}]}` + "\n",
+		r.share(10, job, r.theirs.MetBy), r.share(11, job, misses(r.theirs)), r.share(12, &same, r.theirs.MetBy),
+		r.share(13, later, later.Target.MetBy), "garbage\r\n", `{"id":null,"method":"mining.submit","params":[]}` + "\n",
+		`{"id":14,"method":"mining.subm\u0069t","params":["w","job","x","y","z"]}` + "\n", `{"id":15,"result":"touchstone","error":null}` + "\n",
+	}
+	pool := []string{
+		string(stratum.AppendSubscribeResult(nil, []byte("1"), "s", stratum.Extranonce{Extranonce1: rigExtranonce1, Extranonce2Size: 8})),
+		`{"id":2,"result":true,"error":null}` + "\n", difficulty(rigDifficulty), difficulty(1e-9), difficulty(1), notify(job), notify(&same),
+		notify(later), answered("10"), `{"id":11,"result":false,"error":[23,"low",null]}` + "\n", "garbage\n",
+		string(stratum.AppendSetExtranonce(nil, stratum.Extranonce{Extranonce1: []byte{1}, Extranonce2Size: 2})),
+		`{"id":null,"method":"mining.set_difficulty","params":["x"]}` + "\n", `{"id":null,"method":"mining.notify","params":["job"]}` + "\n",
+	}
+	all := len(device) + len(pool)
+	f.Add([]byte{0, 11, 1, 12, 13, 16, 3, 19, 4, 3, 5, 18, 6}, uint8(3), []byte("{}"))
+	f.Add([]byte{0, 11, 1, 12, 13, 16, 17, 14, 16, 3, 4, 15, 18, 5, 3}, uint8(2), []byte(`{"id":9,"method":"mining.submit"}`))
+	f.Add([]byte{16, 3, 13, 16, 3, 24, 3, 22, 16, 23, 16, 3, 7, 8, 9, 10, 2, 25}, uint8(1), []byte("\x00"))
+	f.Fuzz(func(t *testing.T, order []byte, mode uint8, other []byte) {
+		if other = append(bytes.ReplaceAll(other, []byte("\n"), nil), '\n'); len(order) > 500 || len(other) > 4096 {
+			return
+		}
+		p := &Proxy{events: newEventQueue(func(Event) {}), upstreams: newUpstreams(func(Event) {}), easier: share.NewValidator(share.Options{})}
+		p.judge = newJudge(share.NewValidator(share.Options{}), p.emit)
+		p.config.Devices = NewDevices()
+		s := &proxySettings{enforce: mode&1 != 0}
+		if mode&2 != 0 {
+			s.shareRate = MaxShareRate
+		}
+		below, above := new(still), new(still)
+		rw := newRewriter(p, s, NewLines(below, upstreamLines), above, &upstream{})
+		now := time.Now()
+		var asked, told []string
+		for _, b := range order {
+			now = now.Add(100 * time.Millisecond)
+			switch i := int(b) % (all + 2); {
+			case i < len(device):
+				asked = append(asked, device[i])
+				rw.fromDevice([]byte(device[i]), now)
+			case i < all:
+				told = append(told, pool[i-len(device)])
+				rw.fromPool([]byte(pool[i-len(device)]), now)
+			case i == all:
+				asked = append(asked, string(other))
+				rw.fromDevice(other, now)
+			default:
+				told = append(told, string(other))
+				rw.fromPool(other, now)
+			}
+		}
+		rw.lines.Close()
+		rw.up.Close()
+		forwarded, heard := lineList(above.Bytes()), lineList(below.Bytes())
+
+		answers := 0
+		for _, line := range asked {
+			var m stratum.Message
+			if len(forwarded) > 0 && forwarded[0] == line {
+				forwarded = forwarded[1:]
+				continue
+			}
+			require.NoError(t, stratum.Decode([]byte(line), &m), "%q is lost", line)
+			require.Equal(t, stratum.MethodSubmit, m.Method)
+			if m.HasID() {
+				answers++
+			}
+		}
+		require.Empty(t, forwarded, "the pool gets what the device did not send")
+
+		theirs, ceiling := 0.0, 0.0 // the pool's difficulty, and the highest since a line was found that we know the place of
+		for _, line := range told {
+			var m stratum.Message
+			ours := false
+			if s.shareRate > 0 && stratum.Decode([]byte(line), &m) == nil && m.Method == stratum.MethodSetDifficulty {
+				if target, err := m.SetDifficulty(); err == nil {
+					theirs, ours = target.Difficulty(), true
+					ceiling = max(ceiling, theirs)
+				}
+			}
+			for !ours && len(heard) > 0 && heard[0] != line { // what is ours
+				require.NoError(t, stratum.Decode([]byte(heard[0]), &m), "%q was made up", heard[0])
+				if m.Method == "" {
+					answers--
+				} else {
+					target, err := m.SetDifficulty()
+					require.NoError(t, err)
+					require.LessOrEqual(t, target.Difficulty(), ceiling)
+				}
+				heard = heard[1:]
+			}
+			if len(heard) > 0 && heard[0] == line {
+				heard = heard[1:]
+			} else {
+				require.True(t, ours, "%q is lost", line)
+			}
+			if !ours {
+				ceiling = theirs
+			}
+		}
+		for _, line := range heard {
+			var m stratum.Message
+			require.NoError(t, stratum.Decode([]byte(line), &m))
+			if m.Method == "" {
+				answers--
+			} else {
+				require.Equal(t, stratum.MethodSetDifficulty, m.Method)
+			}
+		}
+		require.Zero(t, answers, "a share is forwarded or answered, once")
+	})
+}
+
+func lineList(b []byte) (lines []string) {
+	for l := range bytes.Lines(b) {
+		lines = append(lines, string(l))
+	}
+	return lines
 }
