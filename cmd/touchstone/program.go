@@ -51,7 +51,7 @@ Usage:
   touchstone COMMAND [FLAGS] [ARGUMENTS]
 
 Commands:
-  mine        mine on a node of yours, or on a private chain that needs nothing
+  mine        mine at a pool, on a node, or on a chain that needs nothing
   pool        serve miners, on a node of yours or on a private chain
   proxy       stand between devices and a pool, and judge their shares
   bench       measure this machine's kernels

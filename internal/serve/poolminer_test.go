@@ -204,7 +204,6 @@ func TestPoolMinerFailover(t *testing.T) {
 	require.Empty(t, c.refusals())
 
 	back.conn.Close()
-	c = second.next()
 	back = first.next()
 	back.credited(3, "a")
 	require.Equal(t, []string{`"touchstone"`, `"session-e0000001"`}, back.subscribed, "the session is taken up again")
