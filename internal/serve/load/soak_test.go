@@ -113,8 +113,9 @@ func soak(t *testing.T, throughProxy bool) {
 			require.Equal(t, stopped.Shares, r.Accepted, "what the pool credited, and what it said it did")
 		} else {
 			require.Equal(t, stopped.Shares, r.Sent, "what the proxy judged, and what was sent")
-			require.Equal(t, stopped.Credited, r.Accepted, "what the proxy found to be good, and what the pool said")
-			require.Zero(t, stopped.Disagreed)
+			// A share that met a new block between the proxy and the pool was good when the proxy saw it.
+			require.LessOrEqual(t, stopped.Disagreed, r.Crossed)
+			require.Equal(t, stopped.Credited, r.Accepted+stopped.Disagreed, "what the proxy found to be good, and what the pool said")
 			require.Zero(t, stopped.Unjudged)
 		}
 	}
@@ -215,11 +216,14 @@ func checkRecording(t testing.TB, of *soaked, r *Report) {
 	t.Logf("recording of the %s: %d files, %d MB, %d sessions, %d shares, %d credited", of.name, len(files), size>>20, s.Sessions, s.Shares, s.Credited)
 	require.Zero(t, s.BadLines)
 	require.Zero(t, s.Unjudged)
-	require.Zero(t, s.Disagreements)
+	if of.name == "pool" {
+		require.Zero(t, s.Disagreements)
+	}
+	require.LessOrEqual(t, uint64(s.Disagreements), r.Crossed)
 	require.EqualValues(t, r.Sent, s.Shares)
 	require.EqualValues(t, r.Accepted, s.PoolAccepted)
 	require.EqualValues(t, r.Refused, s.PoolRejected)
-	require.EqualValues(t, r.Accepted, s.Credited)
+	require.EqualValues(t, r.Accepted, s.Credited-s.Disagreements)
 }
 
 // TestSoakFigures holds what a soak prints to what people read.
