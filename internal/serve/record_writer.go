@@ -355,8 +355,8 @@ func (w *recordWriter) flushFile(f *recordFile) bool {
 		w.fail(f, err)
 		return false
 	}
-	if quick != !w.slow.Load() && !w.failing {
-		w.slow.Store(!quick)
+	if quick && !w.failing && w.slow.Load() { // who waited in vain said that it is slow
+		w.slow.Store(false)
 	}
 	return true
 }
