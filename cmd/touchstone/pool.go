@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"sync"
 	"syscall"
@@ -158,6 +159,8 @@ func (c *poolCommand) check(cmd *cobra.Command, args []string) error {
 		return usageError(cmd, "--max-difficulty: %v is not above 0", c.most)
 	case given("max-difficulty") && c.least > c.most:
 		return usageError(cmd, "--min-difficulty %v is above --max-difficulty %v", c.least, c.most)
+	case c.difficulty < c.least || given("max-difficulty") && c.difficulty > c.most:
+		return withHint(fmt.Errorf("--difficulty %v is not between --min-difficulty and --max-difficulty", c.difficulty), "it is 1 if it is not given")
 	case c.shareRate < 0 || math.IsNaN(c.shareRate) || c.shareRate > maxShareRate:
 		return usageError(cmd, "--share-rate: %v is not from 0 to %d", c.shareRate, maxShareRate)
 	}

@@ -73,7 +73,7 @@ func servingText(e serve.Event) (text string, result bool) {
 		return text, false
 	case serve.DeviceGone:
 		who := shorten(e.Worker)
-		if who == "" {
+		if e.Worker == "" {
 			if e.Reason == "" {
 				return "", false
 			}

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -669,4 +671,78 @@ func TestPoolSiblings(t *testing.T) {
 	require.Contains(t, eventsOf[Notice](p.recorder)[0].Text, "5 more blocks")
 	require.NoError(t, p.stop())
 	require.Equal(t, 1, eventsOf[PoolStopped](p.recorder)[0].Accepted)
+}
+
+// A configuration that is read again changes what it can while devices stay.
+func TestPoolReload(t *testing.T) {
+	f := newFakeNode(hardBits)
+	b := backend(t, f, t.TempDir())
+	c := PoolConfig{Backend: b, Listen: []ListenAt{{Address: "127.0.0.1:0"}}, Tag: "/one/", Vardiff: stratum.Vardiff{SharesPerMinute: -1, Start: 1e-9}}
+	p := startPool(t, c)
+	m := p.connect(stratum.ClientConfig{Worker: "w"})
+	before := m.next()
+
+	wrong := c
+	wrong.Vardiff = stratum.Vardiff{Min: 2, Max: 1}
+	_, err := p.pool.Reload(wrong)
+	require.ErrorContains(t, err, "least difficulty 2")
+
+	c.Tag, c.Vardiff.Start, c.Vardiff.Min = "/two/", 4e-9, 2e-9
+	c.Listen = []ListenAt{{Address: "127.0.0.1:0", Config: ListenConfig{MaxConns: 2}}}
+	restart, err := p.pool.Reload(c)
+	require.NoError(t, err)
+	require.Empty(t, restart)
+	after := m.next() // with the next tick
+	require.False(t, after.Clean)
+	require.Negative(t, after.Target.Cmp(before.Target))
+	f.set(func() { f.move(work.Mainnet.Genesis) })
+	w := m.after(work.Mainnet.Genesis)
+	require.Contains(t, string(w.Job.CoinbaseSuffix), "/two/")
+	harder := p.connect(stratum.ClientConfig{Worker: "w"}).next()
+	require.Negative(t, harder.Target.Cmp(after.Target))
+	third := p.connect(stratum.ClientConfig{Worker: "w"})
+	require.Error(t, <-third.ended, "there are as many as may be")
+
+	c.Listen = append(c.Listen, ListenAt{Address: "127.0.0.1:0"})
+	c.Solo, c.VersionMask, c.Status = true, 1, "127.0.0.1:0"
+	restart, err = p.pool.Reload(c)
+	require.NoError(t, err)
+	require.Equal(t, []string{"listen", "status", "solo", "version-mask"}, restart)
+}
+
+// What crosses the wire is recorded before a device knows of it, without
+// passwords.
+func TestPoolRecords(t *testing.T) {
+	dir := t.TempDir()
+	recorder, err := OpenRecorder(RecorderConfig{Dir: dir})
+	require.NoError(t, err)
+	f := newFakeNode(hardBits)
+	p := startPool(t, PoolConfig{
+		Backend: backend(t, f, t.TempDir()), Recorder: recorder, Vardiff: stratum.Vardiff{SharesPerMinute: -1, Start: 1e-9},
+	})
+	recorded := func(text string) int {
+		all := ""
+		names, err := filepath.Glob(filepath.Join(dir, "*"))
+		require.NoError(t, err)
+		for _, name := range names {
+			data, err := os.ReadFile(name)
+			require.NoError(t, err)
+			all += string(data)
+		}
+		return strings.Count(all, text)
+	}
+	m := p.connect(stratum.ClientConfig{Worker: "w", Password: "secret"})
+	w := m.next()
+	yes := recorded(`"result":true`) // to mining.authorize
+	for n := range 20 {
+		m.submit(w, m.solve(w, false))
+		require.True(t, m.reply().Accepted)
+		require.Equal(t, n+1, recorded(`"mining.submit"`))
+		require.Equal(t, yes+n+1, recorded(`"result":true`))
+	}
+	require.NoError(t, p.stop())
+	require.NoError(t, recorder.Close())
+	require.Zero(t, recorded("secret"))
+	require.Equal(t, 1, recorded(`"mining.notify","params":["`+w.Job.ID+`"`))
+	require.Equal(t, 1, recorded(`"event":"close"`))
 }
