@@ -196,8 +196,10 @@ func (g *guestBook) note(e serve.Event, now time.Time) bool {
 		return true
 	}
 	switch e := e.(type) {
-	case serve.DeviceAuthorized:
+	case serve.DeviceAuthorized, serve.DeviceJoined:
 		g.joined++
+	case serve.DeviceLeft:
+		g.left++
 	case serve.DeviceGone:
 		if e.Worker != "" {
 			g.left++

@@ -26,17 +26,22 @@ func (p *program) show(ctx context.Context, source serve.StatusSource, quiet boo
 type proxyPrinter struct {
 	program *program
 	json    bool
-	mu      sync.Mutex
+
+	mu     sync.Mutex
+	guests guestBook
 }
 
 // print prints an event.
 func (p *proxyPrinter) print(e serve.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	con := p.program.con
+	con, now := p.program.con, time.Now()
 	if p.json {
-		p.program.printEventJSON(time.Now(), e)
+		p.program.printEventJSON(now, e)
 		return
+	}
+	if text := p.guests.summary(now); text != "" {
+		con.Log("touchstone: %s", text)
 	}
 	if e, ok := e.(serve.ProxyStarted); ok {
 		lines, urls := proxyStartedText(e)
@@ -45,9 +50,15 @@ func (p *proxyPrinter) print(e serve.Event) {
 		}
 		// Alone on their lines, to be copied.
 		for _, url := range urls {
-			con.Log("  %s", oneLine(url))
+			con.Log("  %s", oneLine(reachableURL(url)))
 		}
 		return
+	}
+	switch e.(type) {
+	case serve.DeviceJoined, serve.DeviceLeft:
+		if !p.guests.note(e, now) {
+			return
+		}
 	}
 	if text, result := proxyEventText(e); result {
 		con.Print("%s", oneLine(text))
