@@ -68,6 +68,7 @@ var ErrResumed = errors.New("the connection goes on after something of it was mi
 type Onlooker struct {
 	sessions []*share.Session
 	*reading
+	jobs     *sameJobs
 	requests requests
 
 	opened    bool // the beginning was seen, or is assumed
@@ -92,13 +93,14 @@ type reading struct {
 
 // NewOnlooker returns an onlooker of a connection that keeps these sessions in step, one for each policy to judge by.
 func NewOnlooker(sessions ...*share.Session) *Onlooker {
-	return &Onlooker{sessions: sessions, reading: new(reading)}
+	return &Onlooker{sessions: sessions, reading: new(reading), jobs: new(sameJobs)}
 }
 
-// Beside returns an onlooker of another connection. It reads messages into the same memory as o, some kilobytes: both must be used by
-// the same goroutine, and neither inside a Handler.
+// Beside returns an onlooker of another connection. It reads messages into the same memory as o, some kilobytes, and keeps jobs that both
+// are sent once: both must be used by the same goroutine, and neither inside a Handler.
 func (o *Onlooker) Beside(sessions ...*share.Session) *Onlooker {
-	return &Onlooker{sessions: sessions, reading: o.reading}
+	o.jobs.shared = true
+	return &Onlooker{sessions: sessions, reading: o.reading, jobs: o.jobs}
 }
 
 // Sessions returns the sessions given to NewOnlooker.
@@ -426,17 +428,23 @@ func (o *Onlooker) notify(now time.Time) error {
 	if o.extranonce != nil {
 		e = *o.extranonce
 	}
-	job, clean, err := o.message.Notify(len(e.Extranonce1), e.Extranonce2Size)
-	if err != nil {
-		return o.missed(err)
+	en1, en2 := len(e.Extranonce1), e.Extranonce2Size
+	hash, prepared, clean := o.jobs.get(o.message.line, en1, en2)
+	if prepared == nil {
+		job, tellsClean, err := o.message.Notify(en1, en2)
+		if err != nil {
+			return o.missed(err)
+		}
+		if prepared, err = share.NewJob(job); err != nil {
+			return o.missed(err)
+		}
+		clean = tellsClean
+		o.jobs.put(hash, o.message.line, en1, en2, prepared, clean)
 	}
-	prepared, err := share.NewJob(job)
-	if err != nil {
-		return o.missed(err)
-	}
+	var err error
 	for _, s := range o.sessions {
 		if e := s.AddJob(prepared, clean, now); e != nil {
-			s.MissedJob(job.ID)
+			s.MissedJob(prepared.Work().ID)
 			err = e
 		}
 	}
