@@ -42,7 +42,8 @@ Usage:
 
 Flags:
   --blocks N                stop with exit code 0 when N blocks of this run
-                            were accepted; without it, mine until interrupted
+                            were accepted; without it, mine until interrupted;
+                            at a pool, shares that it accepted and are blocks
   --shares N                the same for N shares, at a pool
   --node URL                RPC of a bitcoind or btcd, http:// or https://, with
                             user:password@ if nobody else uses this machine, for

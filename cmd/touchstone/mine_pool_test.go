@@ -86,7 +86,7 @@ func TestMinePool(t *testing.T) {
 	cmd := exec.Command("touchstone", "mine", "--pool", "tcp://carol:hidden@"+address, "--blocks", "1")
 	cmd.Stdout, cmd.Stderr = &out, &log
 	require.NoError(t, cmd.Run(), "%s", &log)
-	require.Regexp(t, `^block accepted: 00[0-9a-f]{62}\n$`, out.String())
+	require.Regexp(t, `^block accepted by the pool: 00[0-9a-f]{62}\n$`, out.String())
 	require.Contains(t, log.String(), "touchstone: mining at stratum+tcp://"+address+" as carol with ")
 	require.Contains(t, log.String(), "touchstone: connected to stratum+tcp://"+address+" as carol: difficulty 1e-05, version bits 1fffe000\n")
 	require.Contains(t, log.String(), "touchstone: found a block for stratum+tcp://"+address+": 00")

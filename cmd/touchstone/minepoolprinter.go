@@ -80,11 +80,11 @@ func poolEventText(e serve.Event) (text string, result bool) {
 		case !e.Block:
 			return "", false
 		case e.Answer == serve.AnswerRejected:
-			return fmt.Sprintf("block rejected: %s (%s)", e.Hash, wordsOr(e.Words, "the pool does not say why")), true
+			return fmt.Sprintf("block rejected by the pool: %s (%s)", e.Hash, wordsOr(e.Words, "the pool does not say why")), true
 		case e.Answer == serve.AnswerUnknown:
-			return fmt.Sprintf("block unanswered: %s (the connection to the pool ended)", e.Hash), true
+			return fmt.Sprintf("block not answered by the pool: %s (the connection ended)", e.Hash), true
 		}
-		return fmt.Sprintf("block accepted: %s", e.Hash), true
+		return fmt.Sprintf("block accepted by the pool: %s", e.Hash), true
 	case serve.MinerStatus:
 		return poolStatusText(e, 1000), false
 	case serve.MinerStopped:
