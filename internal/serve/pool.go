@@ -91,7 +91,7 @@ type Pool struct {
 	started time.Time
 	// listening are the URLs that miners connect to, nil before Run listens.
 	listening atomic.Pointer[[]string]
-	// heard is when the last template came, in nanoseconds since started.
+	// heard is when the last usable template came, in nanoseconds since started.
 	heard atomic.Int64
 
 	events *eventQueue

@@ -54,11 +54,11 @@ const widestPayout = 34
 // newWork makes of a template what jobs are made from. It fails if the
 // template is refused, or leaves no room for the coinbase of any address.
 func (p *Pool) newWork(t *work.Template) (*poolWork, error) {
-	p.heard.Store(int64(time.Since(p.started)))
 	base, err := work.NewJob("", t, p.coinbase(t, make([]byte, widestPayout)))
 	if err != nil {
 		return nil, err
 	}
+	p.heard.Store(int64(time.Since(p.started)))
 	return &poolWork{template: t, base: base}, nil
 }
 
