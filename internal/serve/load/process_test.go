@@ -69,9 +69,10 @@ type poolMessage struct {
 	Unjudged  uint64 `json:"unjudged"`
 	Disagreed uint64 `json:"disagreed"`
 
-	// Of the answer to "memory", in bytes.
-	Heap  uint64 `json:"heap"`
-	Stack uint64 `json:"stack"`
+	// Of the answer to "memory", in bytes, but for the last.
+	Heap       uint64 `json:"heap"`
+	Stack      uint64 `json:"stack"`
+	Goroutines int    `json:"goroutines"`
 }
 
 // writeEvent writes an event as a line of JSON; how many devices come and go is for others to tell.
@@ -194,7 +195,7 @@ func answer(question string, m *poolMessage) error {
 		runtime.GC()
 		var s runtime.MemStats
 		runtime.ReadMemStats(&s)
-		m.Heap, m.Stack = s.HeapAlloc, s.StackInuse
+		m.Heap, m.Stack, m.Goroutines = s.HeapAlloc, s.StackInuse, runtime.NumGoroutine()
 	case len(words) == 2 && words[0] == "profile":
 		pprof.StopCPUProfile()
 	case len(words) == 3 && words[0] == "profile":

@@ -40,6 +40,50 @@ func TestSoak(t *testing.T) {
 	t.Run("proxy", func(t *testing.T) { soak(t, true) })
 }
 
+// TestChurn opens and closes all connections, round after round: nothing that runs may be left of them, and what is remembered of them
+// is told.
+func TestChurn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes processes of their own")
+	}
+	pool, poolURL := startPool(t, "")
+	proxy, proxyURL := startProxy(t, poolURL, "")
+	load := func(url string, connections int) {
+		g, err := New(Config{
+			Pool: url, Connections: connections, ConnectRate: 3000, SharesPerMinute: 600, Shares: uint64(2 * connections), Bad: *soakBad,
+		})
+		require.NoError(t, err)
+		require.NoError(t, g.Run(t.Context()))
+		r := g.Report()
+		require.NoError(t, r.Right())
+	}
+	// settled waits until as much runs as did before.
+	settled := func(p *process, before int) (m poolMessage) {
+		for until := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			if m = p.ask("memory"); m.Goroutines <= before {
+				return m
+			}
+			require.True(t, time.Now().Before(until), "%d goroutines, and %d before the connections", m.Goroutines, before)
+		}
+	}
+	load(proxyURL, 1) // so that what is begun once has begun
+	beforePool, beforeProxy := pool.ask("memory"), proxy.ask("memory")
+	for round := range 3 {
+		load(poolURL, *soakConnections)
+		load(proxyURL, *soakConnections)
+		afterPool, afterProxy := settled(pool, beforePool.Goroutines), settled(proxy, beforeProxy.Goroutines)
+		t.Logf("round %d of %d connections: live heap of the pool %d KB more, of the proxy %d KB", round+1, 2**soakConnections,
+			(int64(afterPool.Heap)-int64(beforePool.Heap))>>10, (int64(afterProxy.Heap)-int64(beforeProxy.Heap))>>10)
+	}
+	if *soakProfile != "" {
+		require.NoError(t, os.MkdirAll(*soakProfile, 0o777))
+		pool.ask("profile heap " + filepath.Join(*soakProfile, "pool.churn.pprof"))
+		proxy.ask("profile heap " + filepath.Join(*soakProfile, "proxy.churn.pprof"))
+	}
+	proxy.stop("proxy_stopped")
+	pool.stop("pool_stopped")
+}
+
 // soaked is a process under load.
 type soaked struct {
 	*process
