@@ -3,7 +3,10 @@ package load
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net/http/httptest"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -61,6 +64,12 @@ func TestHonest(t *testing.T) {
 		{"harder shares", func(s *server) { s.difficulty = 1e-6 }, Config{Bad: 0.1}},
 		{"every hash is a share", func(s *server) { s.difficulty = 1e-10 }, Config{Bad: 0.5}},
 		{"lenient", func(s *server) { s.bits = easyBits }, Config{Lenient: true, Bad: 0.5}},
+		{"over TLS", func(s *server) {
+			h := httptest.NewTLSServer(nil)
+			h.Close()
+			s.tls = &tls.Config{Certificates: h.TLS.Certificates}
+		}, Config{Bad: 0.5}},
+		{"from two addresses", func(*server) {}, Config{Sources: sources()}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newServer(t, tt.change)
@@ -116,6 +125,14 @@ func start(t *testing.T, s *server, c Config) (g *Generator, end func() Report) 
 func until(t *testing.T, g *Generator, is func(r *Report) bool) {
 	t.Helper()
 	require.Eventually(t, func() bool { r := g.Report(); return is(&r) }, time.Minute, time.Millisecond)
+}
+
+// sources are two addresses of this machine, where all of 127.0.0.0/8 is.
+func sources() []string {
+	if runtime.GOOS != "linux" {
+		return []string{"127.0.0.1", "127.0.0.1"}
+	}
+	return []string{"127.0.0.1", "127.0.0.2"}
 }
 
 // Blocks make new tips, and each session is seen to be told.

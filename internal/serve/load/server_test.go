@@ -2,6 +2,7 @@ package load
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -49,6 +50,8 @@ type server struct {
 	bits work.Bits
 	// tamper, if set, changes what is answered to the n-th submission of all: lines, whole, or none.
 	tamper func(n int, answer []byte, v *share.Verdict) []byte
+	// tls, if set, is what connections speak.
+	tls *tls.Config
 	// extranonce1 of the n-th connection.
 	extranonce1 func(n uint32) uint32
 	// onSubmit is called before a submission is judged.
@@ -87,12 +90,15 @@ func newServer(t testing.TB, change ...func(*server)) *server {
 	for _, c := range change {
 		c(s)
 	}
+	if s.tls != nil {
+		s.listener = tls.NewListener(l, s.tls)
+	}
 	s.mu.Lock()
 	s.newJob(chainhash.Hash{1})
 	s.mu.Unlock()
 	s.running.Go(func() {
 		for {
-			c, err := l.Accept()
+			c, err := s.listener.Accept()
 			if err != nil {
 				return
 			}
@@ -230,4 +236,9 @@ func (c *serverSession) answer(m *stratum.Message) []byte {
 }
 
 // url is where the server listens.
-func (s *server) url() string { return "stratum+tcp://" + s.listener.Addr().String() }
+func (s *server) url() string {
+	if s.tls != nil {
+		return "stratum+ssl://" + s.listener.Addr().String()
+	}
+	return "stratum+tcp://" + s.listener.Addr().String()
+}
