@@ -52,10 +52,10 @@ func serveStatus(t *testing.T, source StatusSource) *StatusServer {
 	return s
 }
 
-// get asks for a path, and returns the code and the body.
-func get(t *testing.T, s *StatusServer, path string) (int, string, http.Header) {
+// get asks for a page, and returns the code and the body.
+func get(t *testing.T, url string) (int, string, http.Header) {
 	t.Helper()
-	r, err := http.Get(strings.TrimSuffix(s.URL(), "/") + path)
+	r, err := http.Get(url)
 	require.NoError(t, err)
 	defer r.Body.Close()
 	body, err := io.ReadAll(r.Body)
@@ -63,9 +63,9 @@ func get(t *testing.T, s *StatusServer, path string) (int, string, http.Header) 
 	return r.StatusCode, string(body), r.Header
 }
 
-func getJSON[T any](t *testing.T, s *StatusServer, path string) (page T) {
+func getJSON[T any](t *testing.T, url string) (page T) {
 	t.Helper()
-	code, body, header := get(t, s, path)
+	code, body, header := get(t, url)
 	require.Equal(t, http.StatusOK, code, body)
 	require.Equal(t, "application/json", header.Get("Content-Type"))
 	d := json.NewDecoder(strings.NewReader(body))
@@ -85,7 +85,7 @@ func TestStatusPages(t *testing.T) {
 	source := fixedSource(snapshot)
 	s := serveStatus(t, &source)
 
-	page := getJSON[StatusPage](t, s, "/")
+	page := getJSON[StatusPage](t, s.URL()+"")
 	require.Equal(t, "pool", page.Role)
 	require.Len(t, page.Devices, 25)
 	require.Nil(t, page.Next)
@@ -95,7 +95,7 @@ func TestStatusPages(t *testing.T) {
 	var seen []string
 	after := uint64(0)
 	for {
-		page := getJSON[StatusPage](t, s, fmt.Sprintf("/?limit=10&after=%d", after))
+		page := getJSON[StatusPage](t, s.URL()+fmt.Sprintf("?limit=10&after=%d", after))
 		require.LessOrEqual(t, len(page.Devices), 10)
 		for _, d := range page.Devices {
 			seen = append(seen, d.Session)
@@ -108,19 +108,19 @@ func TestStatusPages(t *testing.T) {
 	require.Len(t, seen, 25)
 	require.Equal(t, "s24", seen[24])
 
-	page = getJSON[StatusPage](t, s, "/?worker=w3&limit=3")
+	page = getJSON[StatusPage](t, s.URL()+"?worker=w3&limit=3")
 	require.Equal(t, "w3", *page.Worker.Worker)
 	require.Equal(t, 5, page.Worker.Devices)
 	require.Len(t, page.Devices, 3)
 	require.NotNil(t, page.Next)
-	page = getJSON[StatusPage](t, s, "/?worker=nobody")
+	page = getJSON[StatusPage](t, s.URL()+"?worker=nobody")
 	require.Nil(t, page.Worker)
 	require.Empty(t, page.Devices)
 
-	workers := getJSON[WorkersPage](t, s, "/workers?limit=4")
+	workers := getJSON[WorkersPage](t, s.URL()+"workers?limit=4")
 	require.Len(t, workers.Workers, 4)
 	require.Equal(t, "w0", *workers.Workers[0].Worker)
-	workers = getJSON[WorkersPage](t, s, fmt.Sprintf("/workers?after=%d", *workers.Next))
+	workers = getJSON[WorkersPage](t, s.URL()+fmt.Sprintf("workers?after=%d", *workers.Next))
 	require.Len(t, workers.Workers, 1)
 	require.Equal(t, "w4", *workers.Workers[0].Worker)
 	require.Nil(t, workers.Next)
@@ -136,15 +136,15 @@ func TestStatusPages(t *testing.T) {
 		"/?a=%zz":                "can't be read",
 		"/?limit=1;after=" + "1": "can't be read",
 	} {
-		code, body, _ := get(t, s, path)
+		code, body, _ := get(t, s.URL()+path[1:])
 		require.Equal(t, http.StatusBadRequest, code, path)
 		require.Contains(t, body, said)
 	}
-	code, body, _ := get(t, s, "/healthz")
+	code, body, _ := get(t, s.URL()+"healthz")
 	require.Equal(t, http.StatusOK, code)
 	require.Equal(t, "ok\n", body)
 	for _, path := range []string{"/debug/pprof/", "/x", "/metrics/", "//"} {
-		code, body, _ := get(t, s, path)
+		code, body, _ := get(t, s.URL()+path[1:])
 		require.Equal(t, http.StatusNotFound, code, path)
 		require.Contains(t, body, "/metrics and /healthz")
 	}
@@ -155,9 +155,9 @@ func TestStatusOtherWorkers(t *testing.T) {
 	name := "w"
 	source := fixedSource(Snapshot{Workers: []WorkerStatus{{Worker: nil}, {Worker: &name, Number: 3}}})
 	s := serveStatus(t, &source)
-	page := getJSON[WorkersPage](t, s, "/workers?limit=1")
+	page := getJSON[WorkersPage](t, s.URL()+"workers?limit=1")
 	require.Equal(t, "w", *page.Workers[0].Worker)
-	page = getJSON[WorkersPage](t, s, fmt.Sprintf("/workers?limit=1&after=%d", *page.Next))
+	page = getJSON[WorkersPage](t, s.URL()+fmt.Sprintf("workers?limit=1&after=%d", *page.Next))
 	require.Len(t, page.Workers, 1)
 	require.Nil(t, page.Workers[0].Worker)
 	require.Nil(t, page.Next)
@@ -274,7 +274,7 @@ func TestMetrics(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, problems)
 	s := serveStatus(t, source)
-	code, body, _ := get(t, s, "/metrics")
+	code, body, _ := get(t, s.URL()+"metrics")
 	require.Equal(t, http.StatusOK, code)
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(body))
