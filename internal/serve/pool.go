@@ -12,7 +12,6 @@ import (
 	"github.com/touchstone-btc/touchstone/stratum"
 	"github.com/touchstone-btc/touchstone/work"
 	"github.com/touchstone-btc/touchstone/work/node"
-	"github.com/touchstone-btc/touchstone/work/share"
 )
 
 // PoolConfig says how to run a pool. It is not touched after [NewPool].
@@ -148,7 +147,7 @@ func (p *Pool) newServer(first *offer[*poolWork]) error {
 	defer p.mu.Unlock()
 	var err error
 	p.server, err = stratum.NewServer(stratum.ServerConfig{
-		Validator:       share.NewValidator(share.Options{}),
+		Validator:       newValidator(),
 		Handler:         poolHandler{p},
 		VersionMask:     mask,
 		Extranonce2Size: extranonce2Size,

@@ -121,8 +121,8 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 	}
 	p := &Proxy{config: c, started: time.Now(), events: newEventQueue(c.OnEvent), flows: map[proxied]struct{}{}}
 	p.upstreams = newUpstreams(p.emit)
-	p.judge = newJudge(share.NewValidator(share.Options{}), p.emit)
-	p.easier = share.NewValidator(share.Options{})
+	p.judge = newJudge(newValidator(), p.emit)
+	p.easier = newValidator()
 	if err := p.configure(c); err != nil {
 		return nil, err
 	}
