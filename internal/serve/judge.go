@@ -20,11 +20,12 @@ type judge struct {
 	before func(w *witness)
 	judged func(w *witness, v *share.Verdict, err error)
 
-	queued atomic.Int64 // bytes, of all connections
 	totals judgeTotals
 
 	mu     sync.Mutex
-	ready  []*witness // with something in their queues; one that is being judged is not among them
+	queue  *judgeQueue // of all connections, in the order of what crossed them
+	spare  *judgeQueue // its memory is used next
+	queued int64       // bytes that wait or are being judged
 	closed bool
 	wake   *sync.Cond
 
@@ -47,7 +48,7 @@ type judgeTotals struct {
 }
 
 func newJudge(v *share.Validator, onEvent func(Event)) *judge {
-	j := &judge{validator: v, onEvent: onEvent, limits: defaultJudgeLimits, reader: stratum.NewOnlooker()}
+	j := &judge{validator: v, onEvent: onEvent, limits: defaultJudgeLimits, reader: stratum.NewOnlooker(), queue: new(judgeQueue), spare: new(judgeQueue)}
 	j.wake = sync.NewCond(&j.mu)
 	return j
 }
@@ -63,10 +64,9 @@ type witness struct {
 	// outstanding is how many requests the pool has not answered, as far as the judge has got.
 	outstanding atomic.Int64
 
-	mu     sync.Mutex
-	queue  *judgeQueue // nil while it is empty
-	behind int         // messages missed since the last one that was queued
-	busy   bool        // it is among the ready, or being judged
+	// Guarded by the judge's mu.
+	bytes, messages int // that wait or are being judged
+	behind          int // messages missed since the last one that was queued
 
 	// What follows is for the goroutine of the judge.
 	onlooker *stratum.Onlooker
@@ -86,6 +86,7 @@ type judgeQueue struct {
 }
 
 type judgeItem struct {
+	of   *witness
 	now  time.Time
 	end  int // of its bytes in the queue
 	what itemKind
@@ -102,10 +103,8 @@ const (
 	itemClose
 )
 
-var judgeQueues = sync.Pool{New: func() any { return new(judgeQueue) }}
-
 // keptQueue are the most bytes of a queue that are used again.
-const keptQueue = 64 << 10
+const keptQueue = 1 << 20
 
 // watch begins to judge a connection. device is told what is found.
 func (j *judge) watch(session, peer, pool string, device *Device) *witness {
@@ -130,60 +129,43 @@ func (w *witness) close(now time.Time) { w.put(judgeItem{now: now, what: itemClo
 
 func (w *witness) put(item judgeItem, line []byte) {
 	j := w.judge
-	w.mu.Lock()
-	if w.queue == nil {
-		w.queue = judgeQueues.Get().(*judgeQueue)
-	}
-	q := w.queue
-	full := len(q.bytes)+len(line) > j.limits.connBytes || len(q.items) >= j.limits.connMessages ||
-		j.queued.Load()+int64(len(line)) > j.limits.bytes
-	switch {
-	case full && item.what != itemClose:
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	full := w.bytes+len(line) > j.limits.connBytes || w.messages >= j.limits.connMessages || j.queued+int64(len(line)) > j.limits.bytes
+	if full && item.what != itemClose {
 		w.behind++
-	default:
-		if w.behind > 0 {
-			q.items = append(q.items, judgeItem{now: item.now, end: len(q.bytes), what: itemGap, n: w.behind})
-			w.behind = 0
-		}
-		q.bytes = append(q.bytes, line...)
-		item.end = len(q.bytes)
-		q.items = append(q.items, item)
-		j.queued.Add(int64(len(line)))
+		return
 	}
-	begin := !w.busy
-	w.busy = true
-	w.mu.Unlock()
-	if begin {
-		j.mu.Lock()
-		j.ready = append(j.ready, w)
-		j.mu.Unlock()
-		j.wake.Signal()
+	if w.behind > 0 {
+		j.add(judgeItem{of: w, now: item.now, what: itemGap, n: w.behind}, nil)
+		w.behind = 0
 	}
+	item.of = w
+	j.add(item, line)
+	j.wake.Signal()
+}
+
+// add appends to the queue; the caller holds mu.
+func (j *judge) add(item judgeItem, line []byte) {
+	q := j.queue
+	q.bytes = append(q.bytes, line...)
+	item.end = len(q.bytes)
+	q.items = append(q.items, item)
+	j.queued += int64(len(line))
+	item.of.bytes += len(line)
+	item.of.messages++
 }
 
 // idle reports whether all that was given to the judge is judged, and answered by the pool.
 func (w *witness) idle() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return !w.busy && w.outstanding.Load() == 0
+	w.judge.mu.Lock()
+	defer w.judge.mu.Unlock()
+	return w.messages == 0 && w.outstanding.Load() == 0
 }
 
 // run judges until stop is called and all that was queued until then is judged.
 func (j *judge) run() {
-	for {
-		j.mu.Lock()
-		for len(j.ready) == 0 && !j.closed {
-			j.wake.Wait()
-		}
-		if len(j.ready) == 0 {
-			j.mu.Unlock()
-			return
-		}
-		w := j.ready[0]
-		j.ready[0] = nil
-		j.ready = j.ready[1:]
-		j.mu.Unlock()
-		j.turn(w)
+	for j.turn() {
 	}
 }
 
@@ -195,32 +177,38 @@ func (j *judge) stop() {
 	j.wake.Signal()
 }
 
-// turn judges what is in the queue of a connection.
-func (j *judge) turn(w *witness) {
-	w.mu.Lock()
-	q := w.queue
-	w.queue = nil
-	w.mu.Unlock()
+// turn waits until something is in the queue, and judges it. It returns false when nothing more comes.
+func (j *judge) turn() bool {
+	j.mu.Lock()
+	for len(j.queue.items) == 0 && !j.closed {
+		j.wake.Wait()
+	}
+	q := j.queue
+	j.queue = j.spare
+	j.mu.Unlock()
+	if len(q.items) == 0 {
+		return false
+	}
 	start := 0
 	for i := range q.items {
 		item := &q.items[i]
-		j.one(w, item, q.bytes[start:item.end])
-		j.queued.Add(int64(start - item.end))
+		j.one(item.of, item, q.bytes[start:item.end])
+		j.mu.Lock()
+		j.queued -= int64(item.end - start)
+		item.of.bytes -= item.end - start
+		item.of.messages--
+		j.mu.Unlock()
 		start = item.end
 	}
-	if cap(q.bytes) <= keptQueue {
-		q.bytes, q.items = q.bytes[:0], q.items[:0]
-		judgeQueues.Put(q)
+	clear(q.items) // connections that are gone are not kept
+	q.bytes, q.items = q.bytes[:0], q.items[:0]
+	if cap(q.bytes) > keptQueue {
+		*q = judgeQueue{}
 	}
-	w.mu.Lock()
-	again := w.queue != nil
-	w.busy = again
-	w.mu.Unlock()
-	if again {
-		j.mu.Lock()
-		j.ready = append(j.ready, w)
-		j.mu.Unlock()
-	}
+	j.mu.Lock()
+	j.spare = q
+	j.mu.Unlock()
+	return true
 }
 
 // one judges a message. If that panics, the connection is judged no more.

@@ -95,7 +95,7 @@ func FuzzProxyTap(f *testing.F) {
 		require.True(t, dst.ended)
 
 		var lines []string
-		q := fl.witness.queue
+		q := p.judge.queue
 		start := q.items[0].end // of what was said when it was opened
 		for _, item := range q.items[1:] {
 			if item.what == itemTooLong {
@@ -108,8 +108,8 @@ func FuzzProxyTap(f *testing.F) {
 		}
 		require.Equal(t, splitLines(input), lines)
 		// The judge survives all of it.
-		p.judge.turn(fl.witness)
-		require.Zero(t, p.judge.queued.Load())
+		p.judge.turn()
+		require.Zero(t, p.judge.queued)
 		require.False(t, fl.witness.failed)
 	})
 }
