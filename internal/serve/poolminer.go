@@ -119,8 +119,9 @@ type PoolMiner struct {
 	serving  *minerConn      // shares go to it
 	searched []*searchedWork // whose shares are welcome, oldest first
 	stopping bool
-	waiting  int // shares that wait for their answers, on all connections
-	blocking int // those of them that are blocks
+	waiting  int            // shares that wait for their answers, on all connections
+	blocking int            // those of them that are blocks
+	racing   chainhash.Hash // parent of a block that was handed in and may have been taken
 	limiter  *rate.Limiter
 	untold   int
 	started  time.Time
@@ -148,6 +149,7 @@ type waitingShare struct {
 	hash                 chainhash.Hash
 	difficulty, required float64
 	block                bool
+	parent               chainhash.Hash
 	at                   time.Time
 }
 
@@ -342,7 +344,7 @@ func (m *PoolMiner) found(f mine.Found) {
 		if s == nil || s.dropped && !f.Network {
 			return
 		}
-		if m.hasRoom(f.Network) {
+		if m.hasRoom(f.Network) && !(f.Network && m.racing == f.Work.Job.PrevBlock) {
 			s.conn.submit(s.offered, &f)
 			return
 		}
@@ -350,6 +352,28 @@ func (m *PoolMiner) found(f mine.Found) {
 			return
 		}
 		m.room.Wait()
+	}
+}
+
+// blockPatience is how long we wait, after a block of ours, for the job that builds on it: another block in its place would only compete
+// with it, and on an easy chain a thread finds hundreds before it hears of the first.
+const blockPatience = 250 * time.Millisecond
+
+// race has other blocks with that parent wait. The caller holds mu.
+func (m *PoolMiner) race(parent chainhash.Hash) {
+	m.racing = parent
+	time.AfterFunc(blockPatience, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.lost(parent)
+	})
+}
+
+// lost says that the place after that parent is free again, as far as is known. The caller holds mu.
+func (m *PoolMiner) lost(parent chainhash.Hash) {
+	if m.racing == parent {
+		m.racing = chainhash.Hash{}
+		m.room.Broadcast()
 	}
 }
 
@@ -378,6 +402,9 @@ func (m *PoolMiner) answered(c *minerConn, s *waitingShare, answer, words string
 		t.rejected++
 	default:
 		t.unknown++
+	}
+	if s.block && answer != AnswerAccepted {
+		m.lost(s.parent)
 	}
 	m.config.OnEvent(ShareAnswered{
 		Pool: c.pool.url.String(), Job: s.job, Hash: s.hash, Difficulty: s.difficulty, Required: s.required, Block: s.block,
@@ -463,6 +490,6 @@ func (m *PoolMiner) status(now time.Time) MinerStatus {
 // shareOf is a share as it is remembered until its answer comes.
 func shareOf(w *stratum.ClientWork, f *mine.Found, now time.Time) *waitingShare {
 	return &waitingShare{
-		job: w.Job.ID, hash: f.Hash, difficulty: work.HashDifficulty(&f.Hash), required: w.Target.Difficulty(), block: f.Network, at: now,
+		job: w.Job.ID, hash: f.Hash, difficulty: work.HashDifficulty(&f.Hash), required: w.Target.Difficulty(), block: f.Network, parent: w.Job.PrevBlock, at: now,
 	}
 }

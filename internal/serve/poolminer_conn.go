@@ -267,6 +267,7 @@ func (c *minerConn) submit(w *stratum.ClientWork, f *mine.Found) {
 	c.tally.best = max(c.tally.best, s.difficulty)
 	if s.block {
 		c.blocking++
+		c.race(s.parent)
 		c.PoolMiner.config.OnEvent(ShareIsFound{c.pool.url.String(), s.job, s.hash, s.difficulty})
 	}
 	c.wakeUp()

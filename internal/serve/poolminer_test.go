@@ -598,3 +598,41 @@ func TestPoolMinerNonsense(t *testing.T) {
 	require.Contains(t, awaitEvents[PoolLost](r, 1)[0].Error, "this is no Stratum pool: it said HTTP/1.1 400 Bad Request")
 	r.end()
 }
+
+// Another block after the same parent would only compete with the first: it waits for the job that builds on that. Where none comes, such
+// as when the pool lost the block, the search goes on after some time.
+func TestPoolMinerRace(t *testing.T) {
+	pool := newScriptPool(t)
+	pool.greet = func(c *scriptConn) {
+		c.difficulty(1e-10) // easier than a block: each share is one
+		j := c.work("a", 1)
+		j.Bits = easyBits
+		c.notify(j, true)
+	}
+	var mu sync.Mutex
+	var held [][]byte
+	pool.answer = func(_ *scriptConn, id []byte, _ share.Verdict) {
+		mu.Lock()
+		defer mu.Unlock()
+		held = append(held, slices.Clone(id))
+	}
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}})
+	c := pool.next()
+	awaitEvents[ShareIsFound](r, 4)
+	c.wait(4, func(_ string, v *share.Verdict) bool { return v.Block })
+	mu.Lock()
+	for _, id := range held[:4] {
+		c.send(string(stratum.AppendResult(nil, id, "true")))
+	}
+	mu.Unlock()
+	var before Seconds
+	for _, e := range awaitEvents[ShareAnswered](r, 4)[:4] {
+		if e.Block {
+			// The answers come one after the other, so that the waits differ by a little less than the times of the shares.
+			require.True(t, before == 0 || before-e.Wait > Seconds(blockPatience.Seconds()/2), "%v after %v", e.Wait, before)
+			before = e.Wait
+		}
+	}
+	r.end()
+	pool.close()
+}
