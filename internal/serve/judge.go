@@ -109,7 +109,6 @@ const keptQueue = 1 << 20
 // watch begins to judge a connection. device is told what is found.
 func (j *judge) watch(session, peer, pool string, device *Device) *witness {
 	w := &witness{judge: j, session: session, peer: peer, pool: pool, device: device}
-	w.onlooker = j.reader.Beside(j.validator.NewSession())
 	w.saw(stratum.FromTouchstone, []byte(`{"event":"open"}`), time.Now())
 	return w
 }
@@ -231,6 +230,9 @@ func (j *judge) one(w *witness, item *judgeItem, line []byte) {
 		j.before(w)
 	}
 	w.now = item.now
+	if w.onlooker == nil { // the memory it shares with others is this goroutine's
+		w.onlooker = j.reader.Beside(j.validator.NewSession())
+	}
 	switch item.what {
 	case itemMessage:
 		w.observe(item.from, line)
