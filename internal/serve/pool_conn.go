@@ -82,7 +82,7 @@ func (p *Pool) serve(ctx context.Context, l *Lines, at *ListenAt) error {
 	switch {
 	case c.cause != nil:
 		gone.Reason = c.cause.Error()
-	case err != nil && ctx.Err() == nil && !errors.Is(err, io.EOF):
+	case ctx.Err() == nil && !errors.Is(err, io.EOF):
 		gone.Reason = err.Error()
 	}
 	c.mu.Unlock()
