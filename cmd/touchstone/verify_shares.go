@@ -37,11 +37,17 @@ beginning of a session is missing, authorisation and a mask of 1fffffe0 are
 assumed; a share whose job, extranonce1 or difficulty was not seen is not
 judged. A line that cannot be read may have been of any session, so all count as
 interrupted there: jobs sent before are known, of later ones extranonce1 and
-difficulty only when the pool sends them again.
+difficulty only when the pool sends them again. What a device sent and is no
+message is a fact about the device: it is counted and said.
 
 Every file is the recording of one pool, in which a share counts once. To judge
 one that is in several files, join them: cat a.jsonl b.jsonl | touchstone verify
 shares -
+
+Where a proxy rewrote what crossed it (--share-rate, --enforce), its two sides
+are two sessions, of which the pool's names the device's as its "link". What
+devices sent is counted; what was forwarded is judged as well, by the pool's
+difficulty and against the pool's replies, and counted apart.
 
 Files are streamed: their size does not matter. A pipe may be live: what has
 come is judged before more is waited for, and an interrupt prints the summary.
@@ -65,9 +71,11 @@ Flags:
                       built), required (null if not known), pool_said
                       ("accepted" or "rejected: …"; null without a reply),
                       replied (when); with --policies also policies: by name,
-                      verdict, said (the pool's words), reason, block_lost.
+                      verdict, said (the pool's words), reason, block_lost;
+                      of a forwarded share also link: the device's session.
                       The last line is {"summary": {policy, recordings, failed,
-                      lines, bad_lines, interruptions (by lines not read),
+                      lines, bad_lines, garbage (lines of devices that are no
+                      messages), interruptions (by lines not read),
                       sessions, assumed (sessions of which something was
                       missed), unmatched_replies (to no request seen), first,
                       last, shares, verdicts, unjudged, credited, blocks,
@@ -76,7 +84,8 @@ Flags:
                       string), difficulty,
                       hash_rate {rate, low, high (at 95 %, hashes/s), seconds,
                       approximate}, best {difficulty, hash, file, line, worker},
-                      workers [{worker, sessions, shares …}], policies}}
+                      workers [{worker, sessions, shares …}], policies,
+                      forwarded {sessions, shares …} (if any were)}}
   --help              this text
 
 The words of verdicts, in the order in which strict decides: malformed,
@@ -131,7 +140,7 @@ func (v *verifySharesCommand) run(cmd *cobra.Command, args []string) error {
 		policy: policies[0].String(), several: len(policies) > 1,
 	}
 	c.replay = serve.NewReplay(serve.ReplayConfig{
-		Policies: policies, OnShare: c.share, OnBadLine: c.badLine, OnInterrupted: c.interrupted, OnAssumed: c.assumed, OnWait: c.wait,
+		Policies: policies, OnShare: c.share, OnBadLine: c.badLine, OnGarbage: c.garbled, OnInterrupted: c.interrupted, OnAssumed: c.assumed, OnWait: c.wait,
 	})
 	for _, name := range args {
 		err := c.file(ctx, name)
@@ -172,6 +181,7 @@ type shareCheck struct {
 	name          string
 	size, read    int64 // bytes; the size is -1 if unknown
 	bad, assuming int64
+	garbage       int64
 }
 
 // file judges one recording.
@@ -181,11 +191,14 @@ func (c *shareCheck) file(ctx context.Context, name string) error {
 		return err
 	}
 	defer in.Close()
-	c.name, c.size, c.read, c.bad, c.assuming = name, size, 0, 0, 0
+	c.name, c.size, c.read, c.bad, c.assuming, c.garbage = name, size, 0, 0, 0, 0
 	err = c.replay.Recording(ctx, name, &countingReader{in, &c.read})
 	c.program.con.ClearStatus()
 	if more := c.bad - shownBadLines; more > 0 {
 		c.program.con.Log("touchstone: error: %s: and %s that could not be read", display(name), count(more, "more line"))
+	}
+	if more := c.garbage - 1; more > 0 {
+		c.program.con.Log("touchstone: warning: %s: and %s of devices that could not be understood", display(name), count(more, "more line"))
 	}
 	if more := c.assuming - 1; more > 0 {
 		c.program.con.Log("touchstone: warning: %s: and %s of which something is assumed", display(name), count(more, "more session"))
@@ -256,6 +269,13 @@ func (c *shareCheck) badLine(file string, line int64, err error) {
 	}
 }
 
+// garbled warns of a device that sent something else than Stratum.
+func (c *shareCheck) garbled(file string, line int64, err error) {
+	if c.garbage++; c.garbage == 1 {
+		c.program.con.Log("touchstone: warning: %s:%d: a device sent what cannot be understood: %s", display(file), line, oneLine(err.Error()))
+	}
+}
+
 // interrupted warns that what came before a line that could not be read may not hold any more.
 func (c *shareCheck) interrupted(file string, line int64) {
 	c.program.con.Log("touchstone: warning: %s:%d: this line may have been of any session: after such a line, shares of jobs sent later "+
@@ -305,12 +325,16 @@ func (c *shareCheck) finish(ctx context.Context) error {
 	} else {
 		c.printSummary(s)
 	}
+	unjudged, refused := s.Unjudged, s.Shares-s.Credited
+	if f := s.Forwarded; f != nil {
+		unjudged, refused = unjudged+f.Unjudged, refused+f.Shares-f.Credited
+	}
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted: what was not yet read is not judged")
-	case c.failed > 0 || s.BadLines > 0 || s.Unjudged > 0:
+	case c.failed > 0 || s.BadLines > 0 || unjudged > 0:
 		return quietExit(exitCannotJudge)
-	case s.Credited < s.Shares:
+	case refused > 0:
 		return quietExit(exitInvalid)
 	}
 	return nil

@@ -18,7 +18,11 @@ func refusedByAny(r *serve.ShareReport) bool {
 
 // shareText names a share.
 func shareText(r *serve.ShareReport) string {
-	return fmt.Sprintf("%s:%d: %s", display(r.File), r.Line, workerText(r.Text.Worker))
+	forwarded := ""
+	if r.Link != "" {
+		forwarded = " (forwarded)"
+	}
+	return fmt.Sprintf("%s:%d: %s%s", display(r.File), r.Line, workerText(r.Text.Worker), forwarded)
 }
 
 // disagreementText is a line about a share of which the pool said otherwise.
@@ -183,14 +187,17 @@ func (c *shareCheck) printFacts(s *serve.ReplaySummary) {
 	if n := s.UnmatchedReplies; n > 0 {
 		fact("unmatched", "%s to requests that were not seen, or no longer waited for", plural(n, "reply", "replies"))
 	}
+	if n := s.Garbage; n > 0 {
+		fact("garbage", "%s of devices could not be understood", count(n, "line"))
+	}
+	if f := s.Forwarded; f != nil && f.Shares > 0 {
+		fact("forwarded", "%s of difficulty %s, %d credited, %d refused, %d not judged; %s", count(f.Shares, "share"), formatDifficulty(f.Difficulty),
+			f.Credited, f.Shares-f.Credited-f.Unjudged, f.Unjudged, repliesText(&f.Tally, s.Policy))
+	}
 	if s.Shares == 0 {
 		return
 	}
-	unanswered := ""
-	if n := s.Shares - s.PoolAccepted - s.PoolRejected; n > 0 {
-		unanswered = fmt.Sprintf(", did not answer %d", n)
-	}
-	fact("pool", "accepted %d, rejected %d%s; disagrees with %s on %d", s.PoolAccepted, s.PoolRejected, unanswered, s.Policy, s.Disagreements)
+	fact("pool", "%s", repliesText(&s.Tally, s.Policy))
 	if s.Blocks > 0 {
 		refused := ""
 		if n := s.Blocks - s.Verdicts[share.Block.String()]; n > 0 {
@@ -212,6 +219,15 @@ func (c *shareCheck) printFacts(s *serve.ReplaySummary) {
 	if b := s.Best; b != nil {
 		fact("best share", "difficulty %s, by %s (%s:%d)", formatDifficulty(b.Difficulty), workerText(b.Worker), display(b.File), b.Line)
 	}
+}
+
+// repliesText says what was replied to shares.
+func repliesText(t *serve.Tally, policy string) string {
+	unanswered := ""
+	if n := t.Shares - t.PoolAccepted - t.PoolRejected; n > 0 {
+		unanswered = fmt.Sprintf(", did not answer %d", n)
+	}
+	return fmt.Sprintf("accepted %d, rejected %d%s; disagrees with %s on %d", t.PoolAccepted, t.PoolRejected, unanswered, policy, t.Disagreements)
 }
 
 // printWorkers prints a line for each worker, those with the most credit first.

@@ -206,7 +206,12 @@ func TestProxyShareRate(t *testing.T) {
 	out := r.replay(t)
 	require.Len(t, out.Shares, 9+4)
 	require.Zero(t, out.Summary.Disagreements, "%+v", out.Summary)
+	require.EqualValues(t, 9, out.Summary.Shares)
+	require.EqualValues(t, 1, out.Summary.Garbage)
 	require.EqualValues(t, 2, out.Summary.Sessions)
+	require.EqualValues(t, 4, out.Summary.Forwarded.Shares)
+	require.EqualValues(t, 1, out.Summary.Forwarded.Sessions)
+	require.Zero(t, out.Summary.Forwarded.Disagreements)
 	stopped := waitEvent[ProxyStopped](r.testProxy)
 	require.EqualValues(t, 9, stopped.Shares)
 	require.EqualValues(t, 3, stopped.Credited)
@@ -253,7 +258,9 @@ func TestProxyEnforces(t *testing.T) {
 
 	r.stop()
 	require.NoError(t, r.config.Recorder.Close())
-	require.Zero(t, r.replay(t).Summary.Disagreements)
+	summary := r.replay(t).Summary
+	require.Zero(t, summary.Disagreements)
+	require.Zero(t, summary.Forwarded.Disagreements)
 	stopped := waitEvent[ProxyStopped](r.testProxy)
 	require.EqualValues(t, 6, stopped.Shares)
 	require.EqualValues(t, 1, stopped.Credited)

@@ -23,6 +23,9 @@ type ReplayConfig struct {
 	OnShare func(*ShareReport) error
 	// OnBadLine is told of each line that could not be read.
 	OnBadLine func(file string, line int64, err error)
+	// OnGarbage is told of each line of a device that was recorded as it came and is no message, or none that can be understood: that
+	// is a fact about the device.
+	OnGarbage func(file string, line int64, err error)
 	// OnInterrupted is told, once for each recording, of the first line that could not be read and has others after it: it may have
 	// been of any session, so every session counts as interrupted there.
 	OnInterrupted func(file string, line int64)
@@ -74,10 +77,13 @@ type Replay struct {
 	batches []share.Batch // one for each policy
 	results []share.Result
 
-	recordings, lines, bad, sessionCount     int64
+	recordings, lines, bad, garbage          int64
+	sessionCount, linkedCount                int64
 	interruptions, assumed, unmatchedReplies int64
 	first, last                              time.Time
-	all                                      tally
+	all                                      tally // of devices' sides
+	forwarded                                tally // of what a proxy that rewrites passed on, on the pool's side
+	forwardedLedger                          *share.Ledger
 	workers                                  map[string]*workerTally
 	ledger                                   *share.Ledger
 	others                                   *workerTally // workers beyond the most there may be
@@ -111,7 +117,8 @@ func NewReplay(c ReplayConfig) *Replay {
 	}
 	return &Replay{
 		config: c, batches: make([]share.Batch, len(c.Policies)), workers: map[string]*workerTally{},
-		ledger: share.NewLedger(maxReplayWorkers), othersLedger: share.NewLedger(1), policies: make([]policyTally, len(c.Policies)),
+		ledger: share.NewLedger(maxReplayWorkers), othersLedger: share.NewLedger(1), forwardedLedger: share.NewLedger(1),
+		policies: make([]policyTally, len(c.Policies)),
 	}
 }
 
@@ -243,6 +250,14 @@ func (r *recording) fault(line int64, err error) {
 	}
 }
 
+// said is a line of a device that could be read, and says nothing that can be understood.
+func (r *recording) said(line int64, err error) {
+	r.replay.garbage++
+	if f := r.replay.config.OnGarbage; f != nil {
+		f(r.name, line, err)
+	}
+}
+
 // line takes in a line of the transcript.
 func (r *recording) line(l *stratum.Line) {
 	if !r.good {
@@ -264,6 +279,11 @@ func (r *recording) line(l *stratum.Line) {
 	s, err := r.session(l)
 	if err == nil {
 		switch err = s.observe(l); {
+		case l.From == stratum.FromMiner && err != nil && !errors.Is(err, stratum.ErrClosed):
+			if s.link == "" { // else it was forwarded
+				r.said(l.Number, err)
+			}
+			err = nil
 		case errors.Is(err, stratum.ErrReopened):
 			r.drop(s, s.now)
 			if s, err = r.session(l); err == nil {
@@ -369,7 +389,7 @@ func (r *recording) settle(h *replayed) {
 func (h *replayed) recycle() {
 	h.session, h.from, h.worker = nil, nil, nil
 	r := &h.report
-	r.Text, r.Err = share.Text{}, nil
+	r.Text, r.Link, r.Err = share.Text{}, "", nil
 	r.Reply, r.HasReply, r.Replied = stratum.Reply{}, false, time.Time{}
 	r.Opinions = r.Opinions[:0]
 }
@@ -421,7 +441,7 @@ func (r *Replay) take(h *replayed, i int, result *share.Result) {
 	v, err := &result.Verdict, result.Err
 	if i == 0 {
 		h.report.Verdict, h.report.Err = *v, err
-		if h.report.Credited() {
+		if h.from != nil && h.report.Credited() {
 			h.from.credited++
 		}
 	}
@@ -435,9 +455,11 @@ func (r *Replay) take(h *replayed, i int, result *share.Result) {
 	case v.Word.Refused():
 		o.Detail = v.Detail()
 	}
-	r.policies[i].words[o.Word]++
-	if o.BlockLost {
-		r.policies[i].lost++
+	if h.report.Link == "" {
+		r.policies[i].words[o.Word]++
+		if o.BlockLost {
+			r.policies[i].lost++
+		}
 	}
 	h.report.Opinions = append(h.report.Opinions, o)
 }
@@ -445,8 +467,12 @@ func (r *Replay) take(h *replayed, i int, result *share.Result) {
 // tell counts a share and reports it.
 func (r *recording) tell(h *replayed) {
 	p := r.replay
-	p.all.count(&h.report)
-	h.worker.count(&h.report)
+	if h.report.Link != "" {
+		p.forwarded.count(&h.report)
+	} else {
+		p.all.count(&h.report)
+		h.worker.count(&h.report)
+	}
 	if h.report.Credited() {
 		p.credit(h)
 	}
@@ -457,9 +483,12 @@ func (r *recording) tell(h *replayed) {
 
 // credit writes a share into the ledger.
 func (r *Replay) credit(h *replayed) {
-	ledger, name := r.ledger, h.worker.name
-	if h.worker == r.others {
-		ledger, name = r.othersLedger, ""
+	ledger, name := r.othersLedger, ""
+	switch {
+	case h.report.Link != "":
+		ledger = r.forwardedLedger
+	case h.worker != r.others:
+		ledger, name = r.ledger, h.worker.name
 	}
 	v := &h.report.Verdict
 	// There is room for all workers that have a tally, and what was read of a message is short UTF-8.
@@ -468,9 +497,6 @@ func (r *Replay) credit(h *replayed) {
 
 // end counts a stretch to whose shares nothing is added any more.
 func (r *Replay) end(s *stretch) {
-	if s.linked {
-		return
-	}
 	total := uint64(0)
 	for _, w := range s.workers {
 		w.worker.rate.add(s, w.credited)
@@ -515,7 +541,7 @@ func (r *Replay) worker(name string) *workerTally {
 // Summary returns what was found until now.
 func (r *Replay) Summary() *ReplaySummary {
 	s := &ReplaySummary{
-		Policy: r.config.Policies[0].String(), Recordings: r.recordings, Lines: r.lines, BadLines: r.bad,
+		Policy: r.config.Policies[0].String(), Recordings: r.recordings, Lines: r.lines, BadLines: r.bad, Garbage: r.garbage,
 		Interruptions: r.interruptions, Sessions: r.sessionCount, Assumed: r.assumed, UnmatchedReplies: r.unmatchedReplies,
 		Workers: []WorkerSummary{},
 	}
@@ -525,6 +551,9 @@ func (r *Replay) Summary() *ReplaySummary {
 	earned, others := r.ledger.Total(), r.othersLedger.Total()
 	earned.Work.Add(earned.Work, others.Work)
 	s.Tally = r.all.report(earned)
+	if r.linkedCount > 0 {
+		s.Forwarded = &ForwardedSummary{r.linkedCount, r.forwarded.report(r.forwardedLedger.Total())}
+	}
 	for _, w := range r.workers {
 		credit, _ := r.ledger.Worker(w.name)
 		s.Workers = append(s.Workers, WorkerSummary{&w.name, w.sessions, w.report(credit)})

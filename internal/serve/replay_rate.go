@@ -26,7 +26,6 @@ const clockBack = 10 * time.Minute
 
 // stretch is a time in which a connection was watched without a break, with jobs whose difficulty is known.
 type stretch struct {
-	linked     bool // its shares prove nothing: they crossed the other side of a proxy before
 	running    bool
 	start, end time.Time
 	exposure   audit.Exposure // up to the newest job; its shares are not counted here
@@ -97,7 +96,7 @@ func (s *stretch) put(w *workerTally) {
 // next returns the stretch after s, with its workers: the session is theirs still, although they may send nothing any more. If
 // they are many, only those count that do.
 func (s *stretch) next() *stretch {
-	n := &stretch{linked: s.linked}
+	n := new(stretch)
 	if len(s.workers) <= fewWorkers {
 		for _, sw := range s.workers {
 			n.put(sw.worker)

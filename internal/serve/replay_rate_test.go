@@ -11,6 +11,7 @@ import (
 
 	"github.com/touchstone-btc/touchstone/audit"
 	"github.com/touchstone-btc/touchstone/work"
+	"github.com/touchstone-btc/touchstone/work/share"
 )
 
 // hashesFor is how many hashes a share of that difficulty takes.
@@ -198,24 +199,62 @@ func TestCover(t *testing.T) {
 	require.True(t, c.add(at(0), at(1)), "what is closed is covered")
 }
 
-// The shares that a proxy passed on prove once what they prove.
-func TestReplayRateLinked(t *testing.T) {
-	rate := func(opening string) *HashRate {
+// The shares that a proxy passed on are judged, and counted apart: what devices found is what it is without them.
+func TestReplayLinked(t *testing.T) {
+	forwarded := func(opening string, interrupt func(c *conversation)) *collected {
 		c := newConversation().event("open").begin("w").job("1", 1)
 		c.name = "up"
 		c.line("touchstone", opening).begin("w").job("1", 1)
 		for i := range 20 {
-			for _, c.name = range []string{"s", "up"} {
+			c.name = "s"
+			c.submit("w", "1", i, "true")
+			if c.name = "up"; i%2 == 0 {
 				c.submit("w", "1", i, "true")
+			}
+			switch i {
+			case 10:
+				interrupt(c)
+			case 19:
+				c.submit("w", "1", 0, "false")
 			}
 			c.wait(time.Second)
 		}
-		return replay(t, ReplayConfig{}, c.String()).Summary.Workers[0].HashRate
+		return replay(t, ReplayConfig{Policies: share.Presets()[:2]}, c.String())
 	}
-	linked := rate(`{"event":"open","link":"s"}`)
 	alone := newConversation().event("open").begin("w").job("1", 1)
 	for i := range 20 {
 		alone.submit("w", "1", i, "true").wait(time.Second)
 	}
-	require.Equal(t, replay(t, ReplayConfig{}, alone.String()).Summary.Workers[0].HashRate, linked)
+	want := replay(t, ReplayConfig{Policies: share.Presets()[:2]}, alone.String()).Summary
+	for name, interrupt := range map[string]func(c *conversation){
+		"whole": func(*conversation) {},
+		"gap": func(c *conversation) {
+			c.event("gap").line("touchstone", `{"event":"open","link":"s","continued":true}`).begin("w").job("1", 1)
+		},
+		"opened again": func(c *conversation) {
+			c.line("touchstone", `{"event":"open","link":"s"}`).begin("w").job("1", 1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := forwarded(`{"event":"open","link":"s"}`, interrupt)
+			got := out.Summary
+			require.Equal(t, want.Tally.Verdicts, got.Tally.Verdicts)
+			require.Equal(t, want.Work, got.Work)
+			require.Equal(t, want.Policies, got.Policies)
+			require.Equal(t, want.HashRate, got.HashRate)
+			require.Equal(t, want.Workers[0].HashRate, got.Workers[0].HashRate)
+			require.EqualValues(t, 1, got.Workers[0].Sessions)
+			require.Len(t, got.Workers, 1)
+			f := got.Forwarded
+			require.Equal(t, map[string]int64{"accepted": 10, "duplicate": 1}, f.Verdicts)
+			require.EqualValues(t, 1, f.PoolRejected)
+			require.Equal(t, want.Difficulty, 2*f.Difficulty)
+			require.Nil(t, f.HashRate)
+			for _, s := range out.Shares {
+				require.Equal(t, s.Session == "up", s.Link == "s")
+			}
+		})
+	}
+	require.Nil(t, want.Forwarded)
+	require.Greater(t, forwarded(`{"event":"open"}`, func(*conversation) {}).Summary.Shares, want.Shares)
 }

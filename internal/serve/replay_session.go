@@ -15,6 +15,7 @@ import (
 type replaySession struct {
 	rec        *recording
 	name       string
+	link       string // the device's side, where this is the pool's side of a proxy that rewrites
 	onlooker   *stratum.Onlooker
 	now        time.Time // of the line being read
 	line       int64
@@ -182,7 +183,9 @@ func (s *replaySession) lookForJob(now time.Time) {
 
 // renew ends the stretch. The next begins with the next job.
 func (s *replaySession) renew() {
-	s.rec.ended = append(s.rec.ended, s.stretch)
+	if s.link == "" { // else its shares prove nothing: they crossed the other side before
+		s.rec.ended = append(s.rec.ended, s.stretch)
+	}
 	s.rec.parts -= len(s.stretch.workers)
 	s.stretch = s.stretch.next()
 	s.rec.parts += len(s.stretch.workers)
@@ -200,8 +203,10 @@ func (s *replaySession) Submitted(sub *stratum.Submit) {
 	r := s.rec
 	h := r.newShare()
 	h.session, h.number = s, sub.Number
-	h.worker = r.replay.worker(sub.Submission.Text.Worker)
-	h.from = s.part(h.worker)
+	if h.report.Link = s.link; s.link == "" {
+		h.worker = r.replay.worker(sub.Submission.Text.Worker)
+		h.from = s.part(h.worker)
+	}
 	h.report.File, h.report.Line, h.report.Time, h.report.Session = r.name, s.line, s.now, s.name
 	h.report.Text = *sub.Submission.Text
 	h.size = textSize(&h.report.Text)
@@ -272,8 +277,11 @@ func (r *recording) session(l *stratum.Line) (*replaySession, error) {
 	if l.From == stratum.FromTouchstone { // it opens here, if it is no gap that is told at once
 		s.interruptions = r.interruptions
 	}
-	validators := r.validatorsOf(l)
-	s.stretch.linked = r.linked != nil && validators[0] == r.linked[0]
+	validators := r.validators
+	if s.link = linkOf(l); s.link != "" {
+		validators = r.linkedValidators()
+		r.replay.linkedCount++
+	}
 	for _, v := range validators {
 		r.buf = append(r.buf, v.NewSession())
 	}
@@ -293,24 +301,31 @@ func (r *recording) again(s *replaySession, l *stratum.Line) (*replaySession, er
 		return nil, err
 	}
 	r.replay.sessionCount--
-	s.stretch.linked = n.stretch.linked
+	if n.link != "" {
+		r.replay.linkedCount--
+	}
 	n.stretch = s.stretch // the workers are the same
 	r.parts += len(n.stretch.workers)
 	return n, nil
 }
 
-// validatorsOf returns those that judge the session that begins with this line. Where a proxy rewrites, its two sides are two sessions,
-// and what crosses the second was credited in the first: it has validators of its own.
-func (r *recording) validatorsOf(l *stratum.Line) []*share.Validator {
+// linkOf returns the session whose other side begins with this line, "" if it is none: where a proxy rewrites, its two sides are two
+// sessions.
+func linkOf(l *stratum.Line) string {
 	if l.From != stratum.FromTouchstone || !bytes.Contains(l.Message, []byte(`"link"`)) {
-		return r.validators
+		return ""
 	}
 	var e struct {
 		Event, Link string
 	}
-	if json.Unmarshal(l.Message, &e) != nil || e.Event != "open" || e.Link == "" {
-		return r.validators
+	if json.Unmarshal(l.Message, &e) != nil || e.Event != "open" {
+		return ""
 	}
+	return e.Link
+}
+
+// linkedValidators returns those of the pool's sides: what crosses them was credited on the device's side before.
+func (r *recording) linkedValidators() []*share.Validator {
 	if r.linked == nil {
 		r.linked = r.replay.newValidators()
 	}

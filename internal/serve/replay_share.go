@@ -20,6 +20,9 @@ type ShareReport struct {
 	Line    int64 // of the submit, from 1
 	Time    time.Time
 	Session string
+	// Link is the session of the device's side, where Session is the pool's side of a proxy that rewrites: a share that was forwarded.
+	// Else "".
+	Link string
 	// Text are the fields as they crossed the wire.
 	Text share.Text
 	// Verdict is that of the first policy, and Err why there is none.
@@ -76,6 +79,8 @@ const timeFormat = "2006-01-02T15:04:05.000000Z"
 //	pool_said    "accepted", or "rejected: " and its words; it and replied, when that was, are null where no reply was seen
 //	policies     if there are several: by name, each one's verdict, what such a pool says (null where that is not known), its
 //	             reason, and block_lost: the share is a block which that pool would not have sent
+//	link         only of a share that was forwarded: the session of the device's side, where session is the pool's side of a proxy that
+//	             rewrites
 func (r *ShareReport) AppendJSON(dst []byte) []byte {
 	o := objectWriter{dst: dst}
 	o.string("file", r.File)
@@ -105,6 +110,9 @@ func (r *ShareReport) AppendJSON(dst []byte) []byte {
 	if len(r.Opinions) > 0 {
 		o.name("policies")
 		o.dst = appendOpinions(o.dst, r.Opinions)
+	}
+	if r.Link != "" {
+		o.string("link", r.Link)
 	}
 	return o.end()
 }

@@ -10,7 +10,8 @@ type ReplaySummary struct {
 	Policy     string `json:"policy"`
 	Recordings int64  `json:"recordings"`
 	Lines      int64  `json:"lines"`
-	BadLines   int64  `json:"bad_lines"` // that could not be read, or held a message that could not
+	BadLines   int64  `json:"bad_lines"` // that could not be read, or held a message of the pool that could not
+	Garbage    int64  `json:"garbage"`   // lines of devices that are no messages, or none that can be understood
 	// Interruptions is how often lines that could not be read had others after them: all sessions count as interrupted there.
 	Interruptions int64 `json:"interruptions"`
 	Sessions      int64 `json:"sessions"`
@@ -19,11 +20,20 @@ type ReplaySummary struct {
 	UnmatchedReplies int64  `json:"unmatched_replies"`
 	First            string `json:"first,omitempty"`
 	Last             string `json:"last,omitempty"` // the earliest and latest times
-	// Tally is that of all workers.
+	// Tally is that of all workers: of what devices sent.
 	Tally
 	Workers []WorkerSummary `json:"workers"`
 	// Policies is how each judged the shares, in the order asked for; empty if there is one.
 	Policies []PolicySummary `json:"policies,omitempty"`
+	// Forwarded is what a proxy that rewrites sent to the pool; nil if there was none.
+	Forwarded *ForwardedSummary `json:"forwarded,omitempty"`
+}
+
+// ForwardedSummary counts shares on the pool's side of a proxy that rewrites, with the pool's difficulty and the pool's replies. Where
+// devices sent them they are counted too, with the proxy's.
+type ForwardedSummary struct {
+	Sessions int64 `json:"sessions"` // that were such sides; those of the summary are all
+	Tally
 }
 
 // Tally counts shares. Its JSON is flat: part of what embeds it.

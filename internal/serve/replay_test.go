@@ -3,6 +3,7 @@ package serve
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 type collected struct {
 	Shares  []ShareReport
 	Bad     []string
+	Garbage []string
 	Assumed []string
 
 	Interrupted []string
@@ -56,6 +58,9 @@ func replay(t testing.TB, c ReplayConfig, recordings ...string) *collected {
 	c.OnBadLine = func(file string, line int64, err error) {
 		out.Bad = append(out.Bad, fmt.Sprintf("%s:%d: %v", file, line, err))
 	}
+	c.OnGarbage = func(file string, line int64, err error) {
+		out.Garbage = append(out.Garbage, fmt.Sprintf("%s:%d: %v", file, line, err))
+	}
 	c.OnInterrupted = func(file string, line int64) {
 		out.Interrupted = append(out.Interrupted, fmt.Sprintf("%s:%d", file, line))
 	}
@@ -87,6 +92,7 @@ type verdictLine struct {
 	Required    *float64
 	PoolSaid    *string `json:"pool_said"`
 	Replied     *time.Time
+	Link        string
 	Policies    map[string]struct {
 		Verdict      *share.Word
 		Said, Reason *string
@@ -111,7 +117,7 @@ func requireVerdictLine(t testing.TB, r *ShareReport) {
 		File: r.File, Line: r.Line, Session: r.Session, Worker: r.Text.Worker, Job: r.Text.JobID, Extranonce2: r.Text.Extranonce2,
 		NTime: r.Text.Time, Nonce: r.Text.Nonce, Time: l.Time, VersionBits: given(r.Text.VersionBits, r.Text.HasVersionBits),
 		Reason: given(r.Reason(), r.Reason() != ""), Block: r.Verdict.Block, Hash: given(r.Verdict.Hash.String(), r.Verdict.Built),
-		PoolSaid: given(r.Reply.String(), r.HasReply), Replied: l.Replied, Difficulty: l.Difficulty, Required: l.Required, Policies: l.Policies,
+		Link: r.Link, PoolSaid: given(r.Reply.String(), r.HasReply), Replied: l.Replied, Difficulty: l.Difficulty, Required: l.Required, Policies: l.Policies,
 	}
 	if r.Err == nil {
 		want.Verdict = &r.Verdict.Word
@@ -142,10 +148,35 @@ func requireVerdictLine(t testing.TB, r *ShareReport) {
 func requireConsistent(t testing.TB, c *collected) {
 	t.Helper()
 	s := c.Summary
+	requireCounted(t, c, &s.Tally, func(r *ShareReport) bool { return r.Link == "" })
+	forwarded := func(r *ShareReport) bool { return r.Link != "" }
+	if s.Forwarded != nil {
+		requireCounted(t, c, &s.Forwarded.Tally, forwarded)
+	} else {
+		require.False(t, slices.ContainsFunc(c.Shares, func(r ShareReport) bool { return forwarded(&r) }))
+	}
+	require.Equal(t, int64(len(c.Bad)), s.BadLines)
+	require.Equal(t, int64(len(c.Garbage)), s.Garbage)
+	var ofWorkers int64
+	for _, w := range s.Workers {
+		ofWorkers += w.Shares
+	}
+	require.Equal(t, s.Shares, ofWorkers)
+	_, err := json.Marshal(s)
+	require.NoError(t, err, "it is JSON, so it has no NaN")
+}
+
+// requireCounted checks that the tally is that of those shares which it counts.
+func requireCounted(t testing.TB, c *collected, s *Tally, counts func(*ShareReport) bool) {
+	t.Helper()
 	verdicts := map[string]int64{}
-	var unjudged, credited, accepted, rejected, disagreed, blocks int64
+	var shares, unjudged, credited, accepted, rejected, disagreed, blocks int64
 	for i := range c.Shares {
 		r := &c.Shares[i]
+		if !counts(r) {
+			continue
+		}
+		shares++
 		if r.Err != nil {
 			unjudged++
 		} else {
@@ -161,16 +192,8 @@ func requireConsistent(t testing.TB, c *collected) {
 		}
 	}
 	require.Equal(t, verdicts, s.Verdicts)
-	require.Equal(t, [...]int64{int64(len(c.Shares)), unjudged, credited, accepted, rejected, disagreed, blocks},
+	require.Equal(t, [...]int64{shares, unjudged, credited, accepted, rejected, disagreed, blocks},
 		[...]int64{s.Shares, s.Unjudged, s.Credited, s.PoolAccepted, s.PoolRejected, s.Disagreements, s.Blocks})
-	require.Equal(t, int64(len(c.Bad)), s.BadLines)
-	var ofWorkers int64
-	for _, w := range s.Workers {
-		ofWorkers += w.Shares
-	}
-	require.Equal(t, s.Shares, ofWorkers)
-	_, err := json.Marshal(s)
-	require.NoError(t, err, "it is JSON, so it has no NaN")
 }
 
 // Each recorded share is judged as it should be, by each policy alone and by all at once.
@@ -253,6 +276,13 @@ func newConversation() *conversation {
 
 func (c *conversation) line(from, message string) *conversation {
 	fmt.Fprintf(&c.b, `{"time":%q,"session":%q,"from":%q,"message":%s}`+"\n", c.now.Format(timeFormat), c.name, from, message)
+	return c
+}
+
+// raw is line for bytes that are no JSON.
+func (c *conversation) raw(from, bytes string) *conversation {
+	fmt.Fprintf(&c.b, `{"time":%q,"session":%q,"from":%q,"raw":%q}`+"\n", c.now.Format(timeFormat), c.name, from,
+		base64.StdEncoding.EncodeToString([]byte(bytes)))
 	return c
 }
 
@@ -506,7 +536,7 @@ func TestReplayBadLines(t *testing.T) {
 		"NUL within":      {good + strings.Replace(lines[6], "mining", "min\x00ing", 1), []string{"a:9: "}},
 		"begins badly":    {"hello\n{}\n" + good, []string{"a:1: ", "a:2: "}},
 		"long":            {good + strings.Repeat("x", 3<<20) + "\n" + lines[6], []string{"a:9: more than 1048576 bytes"}},
-		"long message":    {good + strings.Replace(lines[6], `"params"`, `"x":"`+strings.Repeat("x", 70_000)+`","params"`, 1), []string{"a:9: miner: message: message of more than 65536 bytes"}},
+		"long message":    {good + newConversation().line("pool", `"`+strings.Repeat("x", 70_000)+`"`).String(), []string{"a:9: pool: message: message of more than 65536 bytes"}},
 		"unknown event":   {newConversation().event("nap").String() + good, []string{"a:1: event \"nap\": want open, close or gap"}},
 		"event no object": {good + newConversation().line("touchstone", `[]`).String(), []string{"a:9: event []: want an object"}},
 		"telemetry":       {good + newConversation().line("telemetry", `{"anything":1}`).String(), nil},
@@ -521,6 +551,17 @@ func TestReplayBadLines(t *testing.T) {
 			require.EqualValues(t, 1, out.Summary.Verdicts["accepted"])
 		})
 	}
+	t.Run("of a device", func(t *testing.T) {
+		c := newConversation().event("open").begin("w").job("1", 1).line("miner", `[]`)
+		c.raw("miner", "\x16\x03\x01\x02").line("miner", `{"id":3,"method":"mining.authorize","params":[7]}`)
+		out := replay(t, ReplayConfig{}, c.submit("w", "1", 1, "true").String())
+		require.Len(t, out.Garbage, 3)
+		require.Contains(t, out.Garbage[1], "miner: message: ")
+		require.Empty(t, out.Bad)
+		require.Empty(t, out.Interrupted)
+		require.Equal(t, map[string]int64{"accepted": 1}, out.Summary.Verdicts)
+		require.Empty(t, replay(t, ReplayConfig{}, newConversation().begin("w").job("1", 1).raw("pool", "\x16").String()).Garbage)
+	})
 	for name, c := range map[string]struct {
 		text string
 		want error
