@@ -1,12 +1,14 @@
 package serve
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
 )
 
-// eventQueue tells events one at a time, without anybody waiting for who is told. What does not fit is not told, but counted.
+// eventQueue tells events one at a time, without anybody waiting for who is told.
+// What does not fit is not told, but counted.
 type eventQueue struct {
 	tell func(Event)
 	done chan struct{}
@@ -63,12 +65,26 @@ func (q *eventQueue) run() {
 	}
 }
 
-// close tells what is left, for at most that long.
-func (q *eventQueue) close(limit time.Duration) {
+// end has run return when all is told.
+func (q *eventQueue) end() {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
 	q.poke()
+}
+
+// drain tells what is left, until ctx ends.
+func (q *eventQueue) drain(ctx context.Context) {
+	q.end()
+	select {
+	case <-q.done:
+	case <-ctx.Done():
+	}
+}
+
+// close tells what is left, for at most that long.
+func (q *eventQueue) close(limit time.Duration) {
+	q.end()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {

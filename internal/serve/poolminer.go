@@ -55,7 +55,8 @@ type PoolMinerConfig struct {
 	// Times are how long pools may take.
 	Times PoolTimes
 
-	// OnEvent is told what happens, one call at a time. It must not block, nor call the PoolMiner. Default: nobody is told.
+	// OnEvent is told what happens, one call at a time, from a goroutine of its own: if it blocks, events are lost and
+	// counted, and the search goes on. Default: nobody is told.
 	OnEvent func(Event)
 
 	// dial connects; nil means a net.Dialer.
@@ -106,6 +107,7 @@ const lingerAtEnd = 300 * time.Millisecond
 // pool may have counted them or not.
 type PoolMiner struct {
 	config PoolMinerConfig
+	events *eventQueue
 	choice func() kernelChoice // asked if no kernel is named
 	pools  []*minedPool        // the supervisor's
 	group  sync.WaitGroup      // of what Run starts
@@ -191,7 +193,9 @@ func NewPoolMiner(c PoolMinerConfig) (*PoolMiner, error) {
 		config: c, choice: thisMachine, enough: make(chan struct{}), poke: make(chan struct{}, 1),
 		// Twenty messages at once, and one each second: a pool can't fill a log.
 		limiter: rate.NewLimiter(1, 20),
+		events:  newEventQueue(c.OnEvent),
 	}
+	m.config.OnEvent = m.events.put
 	m.room.L = &m.mu
 	for i, url := range c.Pools {
 		if url.User == "" {
@@ -209,6 +213,10 @@ func NewPoolMiner(c PoolMinerConfig) (*PoolMiner, error) {
 // refuse us at the start for reasons that don't pass by waiting: they don't take the worker, or their certificate or
 // name is wrong. Later troubles are events, and what failed is tried again. Run can be called once.
 func (m *PoolMiner) Run(ctx context.Context) error {
+	go m.events.run()
+	defer m.events.close(eventDrain)
+	// Who asked for so many shares wants to read of all of them, in their own time.
+	defer m.events.drain(ctx)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	m.mu.Lock()
@@ -330,7 +338,7 @@ func (m *PoolMiner) idle() {
 }
 
 // found hands in a share. Where too many wait for their answers, it waits for room: so the search goes no faster than
-// the pool, until there is other work.
+// the pool, until there is other work. A block waits on, as long as its parent is the tip.
 func (m *PoolMiner) found(f mine.Found) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -348,7 +356,7 @@ func (m *PoolMiner) found(f mine.Found) {
 			s.conn.submit(s.offered, &f)
 			return
 		}
-		if s != m.searched[len(m.searched)-1] {
+		if s != m.searched[len(m.searched)-1] && !f.Network {
 			return
 		}
 		m.room.Wait()
@@ -377,10 +385,11 @@ func (m *PoolMiner) lost(parent chainhash.Hash) {
 	}
 }
 
-// hasRoom reports whether a share may be handed in. No more are than are wanted, if all are accepted. The caller holds mu.
+// hasRoom reports whether a share may be handed in. No more are than are wanted, if all are accepted; and a pool that
+// is behind with its answers is spared shares, but no block. The caller holds mu.
 func (m *PoolMiner) hasRoom(block bool) bool {
 	c := &m.config
-	return m.waiting < maxOutstandingShares &&
+	return (block || m.waiting < maxOutstandingShares) &&
 		(c.Shares == 0 || m.tally.accepted+m.waiting < c.Shares) &&
 		(c.Blocks == 0 || !block || m.tally.blocks+m.blocking < c.Blocks)
 }

@@ -16,14 +16,16 @@ import (
 	"github.com/touchstone-btc/touchstone/hash"
 	"github.com/touchstone-btc/touchstone/stratum"
 	"github.com/touchstone-btc/touchstone/work"
+	"github.com/touchstone-btc/touchstone/work/mine"
 	"github.com/touchstone-btc/touchstone/work/share"
 )
 
 // runningMiner is a PoolMiner in a test.
 type runningMiner struct {
-	t    *testing.T
-	stop context.CancelFunc
-	done chan error
+	t     *testing.T
+	miner *PoolMiner
+	stop  context.CancelFunc
+	done  chan error
 
 	mu     sync.Mutex
 	events []Event
@@ -42,9 +44,7 @@ func startPoolMiner(t *testing.T, c PoolMinerConfig) *runningMiner {
 		c.Threads = 2
 	}
 	if c.Kernel == hash.Auto {
-		kernel, err := hash.ParseKernel("generic")
-		require.NoError(t, err)
-		c.Kernel = kernel
+		c.Kernel = genericKernel(t)
 	}
 	if c.VersionMask == 0 {
 		c.VersionMask = work.MaskBIP320
@@ -64,6 +64,7 @@ func startPoolMiner(t *testing.T, c PoolMinerConfig) *runningMiner {
 	}
 	m, err := NewPoolMiner(c)
 	require.NoError(t, err)
+	r.miner = m
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
 	go func() { r.done <- m.Run(ctx) }()
@@ -609,30 +610,102 @@ func TestPoolMinerRace(t *testing.T) {
 		j.Bits = easyBits
 		c.notify(j, true)
 	}
-	var mu sync.Mutex
-	var held [][]byte
-	pool.answer = func(_ *scriptConn, id []byte, _ share.Verdict) {
-		mu.Lock()
-		defer mu.Unlock()
-		held = append(held, slices.Clone(id))
-	}
+	pool.answer = func(*scriptConn, []byte, share.Verdict) {}
+	begin := time.Now()
 	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}})
 	c := pool.next()
 	awaitEvents[ShareIsFound](r, 4)
+	require.GreaterOrEqual(t, time.Since(begin), 3*blockPatience)
 	c.wait(4, func(_ string, v *share.Verdict) bool { return v.Block })
-	mu.Lock()
-	for _, id := range held[:4] {
-		c.send(string(stratum.AppendResult(nil, id, "true")))
-	}
-	mu.Unlock()
-	var before Seconds
-	for _, e := range awaitEvents[ShareAnswered](r, 4)[:4] {
-		if e.Block {
-			// The answers come one after the other, so that the waits differ by a little less than the times of the shares.
-			require.True(t, before == 0 || before-e.Wait > Seconds(blockPatience.Seconds()/2), "%v after %v", e.Wait, before)
-			before = e.Wait
-		}
-	}
 	r.end()
 	pool.close()
+}
+
+// A block that waits is handed in when it may be, even if there is a newer job by then, as long as its parent is the tip; and a pool that
+// is behind with its answers hears of it.
+func TestPoolMinerBlockWaits(t *testing.T) {
+	pool := newScriptPool(t)
+	pool.greet = func(c *scriptConn) {
+		c.difficulty(1e6) // nothing is found by itself
+		c.job("a", 1, true)
+	}
+	pool.answer = func(*scriptConn, []byte, share.Verdict) {}
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}})
+	c, m := pool.next(), r.miner
+	awaitEvents[PoolJob](r, 1)
+	m.mu.Lock()
+	old := m.searched[0].work
+	m.racing = old.Job.PrevBlock
+	m.waiting += maxOutstandingShares
+	m.mu.Unlock()
+	c.job("b", 1, false)
+	awaitEvents[PoolJob](r, 2)
+	find := func(nonce uint32, block bool) {
+		m.found(mine.Found{Work: old, Network: block, Solution: work.Solution{
+			Extranonce: slices.Concat(old.Extranonce1, make([]byte, old.Job.Extranonce2Size)), Version: old.Job.Version, Time: old.Job.Time, Nonce: nonce,
+		}})
+	}
+	find(1, false) // not worth waiting for
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		find(2, true)
+	}()
+	m.mu.Lock()
+	m.lost(old.Job.PrevBlock)
+	m.mu.Unlock()
+	<-done
+	require.Equal(t, "a", awaitEvents[ShareIsFound](r, 1)[0].Job)
+	m.mu.Lock()
+	m.waiting -= maxOutstandingShares
+	m.mu.Unlock()
+
+	// Another tip: nobody wants it any more.
+	c.job("c", 2, false)
+	awaitEvents[PoolJob](r, 3)
+	find(3, true)
+	r.end()
+	require.Len(t, minerEvents[ShareIsFound](r), 1)
+}
+
+// Who is told of events and does not come back holds up nothing, as a terminal does that was stopped with ^S.
+func TestPoolMinerBlockedListener(t *testing.T) {
+	pool := newScriptPool(t)
+	release := make(chan struct{})
+	m, err := NewPoolMiner(PoolMinerConfig{
+		Pools: []PoolURL{pool.listen(nil)}, Kernel: genericKernel(t), Threads: 1, Times: quickTimes(),
+		OnEvent: func(Event) { <-release },
+	})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- m.Run(ctx) }()
+	c := pool.next()
+	c.credited(100, "a")
+	stop()
+	require.NoError(t, <-ended)
+	close(release)
+	pool.close()
+}
+
+// Whoever asks for a number of shares and reads slowly is told all.
+func TestPoolMinerSlowListener(t *testing.T) {
+	pool := newScriptPool(t)
+	var told []Event
+	m, err := NewPoolMiner(PoolMinerConfig{
+		Pools: []PoolURL{pool.listen(nil)}, Kernel: genericKernel(t), Threads: 1, Times: quickTimes(), Shares: 3,
+		OnEvent: func(e Event) {
+			time.Sleep(eventDrain / 3)
+			told = append(told, e)
+		},
+	})
+	require.NoError(t, err)
+	require.NoError(t, m.Run(t.Context()))
+	require.IsType(t, MinerStopped{}, told[len(told)-1])
+}
+
+func genericKernel(t *testing.T) hash.Kernel {
+	kernel, err := hash.ParseKernel("generic")
+	require.NoError(t, err)
+	return kernel
 }
