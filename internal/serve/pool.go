@@ -12,6 +12,7 @@ import (
 	"github.com/touchstone-btc/touchstone/stratum"
 	"github.com/touchstone-btc/touchstone/work"
 	"github.com/touchstone-btc/touchstone/work/node"
+	"github.com/touchstone-btc/touchstone/work/share"
 )
 
 // PoolConfig says how to run a pool. It is not touched after [NewPool].
@@ -55,6 +56,9 @@ type PoolConfig struct {
 	// own: if it blocks, events are lost and counted, and nothing else happens.
 	// Default: nobody is told.
 	OnEvent func(Event)
+
+	// validator judges; nil means that of newValidator.
+	validator *share.Validator
 }
 
 // ListenAt is a place to wait for devices.
@@ -118,6 +122,9 @@ func NewPool(c PoolConfig) (*Pool, error) {
 	if c.Devices == nil {
 		c.Devices = NewDevices()
 	}
+	if c.validator == nil {
+		c.validator = newValidator()
+	}
 	p := &Pool{
 		config:  c,
 		jobs:    newJobNames(time.Now()),
@@ -147,7 +154,7 @@ func (p *Pool) newServer(first *offer[*poolWork]) error {
 	defer p.mu.Unlock()
 	var err error
 	p.server, err = stratum.NewServer(stratum.ServerConfig{
-		Validator:       newValidator(),
+		Validator:       p.config.validator,
 		Handler:         poolHandler{p},
 		VersionMask:     mask,
 		Extranonce2Size: extranonce2Size,

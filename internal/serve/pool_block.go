@@ -35,7 +35,7 @@ func (p *Pool) earlierBlock(hash chainhash.Hash) *poolBlock {
 // wrong with the share does not matter. Several may be found for the same
 // place, by devices that can't know of each other; all are sent, and the node
 // decides.
-func (p *Pool) block(c *poolConn, sub *stratum.Submit, v *share.Verdict) {
+func (p *Pool) block(c *poolConn, sub *stratum.Submit, v *share.Verdict, credited bool) {
 	p.mu.Lock()
 	job := p.issued.jobs[sub.Submission.JobID]
 	if job == nil {
@@ -43,7 +43,7 @@ func (p *Pool) block(c *poolConn, sub *stratum.Submit, v *share.Verdict) {
 		p.emit(BlockNotKept{v.Hash, fmt.Sprintf("job %q is not known any more", sub.Submission.JobID)})
 		return
 	}
-	if !p.issued.find(job, v.Hash) {
+	if !p.issued.find(job, v.Hash, credited) {
 		p.mu.Unlock()
 		return
 	}
@@ -105,7 +105,6 @@ func (p *Pool) decide(e node.SubmitEvent) (_ Event, refresh bool) {
 	}
 	delete(p.blocks, e.Hash)
 	w := p.work.Load()
-	tip := p.issued.tip(b.parent)
 	if e.Answer.Accepted {
 		a := BlockAccepted{e.Hash, b.height, e.Answer.Reason, e.Answer.Text, b.resent, p.accepted}
 		// As for Solo: other words of acceptance mean that the node has
@@ -118,9 +117,7 @@ func (p *Pool) decide(e node.SubmitEvent) (_ Event, refresh bool) {
 		return a, plain && (w == nil || w.base.PrevBlock != e.Hash)
 	}
 	p.refused++
-	if tip != nil {
-		tip.refused++
-	}
+	p.issued.refused(b.parent, e.Hash)
 	// Somebody else's block may be the reason, of which we have not heard.
 	return BlockRefused{e.Hash, b.height, e.Answer.Reason, e.Answer.Text, b.resent}, w != nil && w.base.PrevBlock == b.parent
 }

@@ -131,9 +131,12 @@ func (c *poolConn) do(say func(dst []byte) []byte) {
 	*out = say((*out)[:0])
 	c.send(*out, c.lines.Write)
 	c.tellDevice()
-	if err := c.session.Err(); err != nil && c.last.Clean && c.cause == nil {
-		// Without work, the device may as well go elsewhere.
-		c.cause = err
+	if err := c.session.Err(); err != nil && c.cause == nil {
+		// Without work, the device may as well go elsewhere, or come again. The
+		// room that its jobs took is for others at once, or all of them would
+		// have to leave.
+		c.cause = fmt.Errorf("no job could be sent: %w", err)
+		c.session.Close(c.now)
 		go c.lines.Close()
 	}
 }
@@ -198,9 +201,12 @@ func (c *poolConn) offer() bool {
 	return true
 }
 
-// tick lets time pass.
+// tick lets time pass. Where the connection is busy, such as with a block that is
+// written to disk, the others don't wait for it: there is another tick soon.
 func (c *poolConn) tick() {
-	c.mu.Lock()
+	if !c.mu.TryLock() {
+		return
+	}
 	defer c.mu.Unlock()
 	c.now = time.Now()
 	c.do(func(dst []byte) []byte { return c.session.Tick(dst, c.now) })
@@ -297,7 +303,7 @@ func (h poolHandler) Judged(s *stratum.ServerSession, sub *stratum.Submit, v *sh
 	}
 	h.shares.add(c.now, credited)
 	if v != nil && v.Block {
-		h.block(c, sub, v)
+		h.block(c, sub, v, credited > 0)
 	}
 }
 

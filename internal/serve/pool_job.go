@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -54,12 +55,33 @@ const widestPayout = 34
 // newWork makes of a template what jobs are made from. It fails if the
 // template is refused, or leaves no room for the coinbase of any address.
 func (p *Pool) newWork(t *work.Template) (*poolWork, error) {
+	if before := p.work.Load(); before != nil {
+		shareTransactions(t, before.template)
+	}
 	base, err := work.NewJob("", t, p.coinbase(t, make([]byte, widestPayout)))
 	if err != nil {
 		return nil, err
 	}
 	p.heard.Store(int64(time.Since(p.started)))
 	return &poolWork{template: t, base: base}, nil
+}
+
+// shareTransactions has a template take the memory of the transactions that one
+// before it has too. The jobs of a tip are remembered as long as it is one, each
+// with its transactions: hours of them would be gigabytes.
+func shareTransactions(t, before *work.Template) {
+	if t.PreviousBlock != before.PreviousBlock {
+		return // there is no time to lose, and little in common
+	}
+	known := make(map[chainhash.Hash][]byte, len(before.Transactions))
+	for i := range before.Transactions {
+		known[before.Transactions[i].Hash] = before.Transactions[i].Data
+	}
+	for i := range t.Transactions {
+		if tx := &t.Transactions[i]; bytes.Equal(known[tx.Hash], tx.Data) {
+			tx.Data = known[tx.Hash]
+		}
+	}
 }
 
 func (p *Pool) coinbase(t *work.Template, script []byte) work.CoinbaseOptions {
@@ -256,8 +278,8 @@ type issuedTip struct {
 	first    time.Time // when it was published first
 	replaced time.Time // zero for the newest
 	ids      []string
-	found    map[chainhash.Hash]bool // blocks that were sent
-	refused  int                     // of them
+	found    map[chainhash.Hash]bool // blocks that were sent, and whether their shares were credited
+	open     map[bool]int            // how many of them were not refused, by that
 	unsent   int                     // blocks that were one too many
 }
 
@@ -293,7 +315,7 @@ func (i *issuedJobs) published(w *poolWork, now time.Time) (unsent int) {
 	})
 	tip := i.tip(w.base.PrevBlock)
 	if tip == nil {
-		tip = &issuedTip{previous: w.base.PrevBlock, first: now, found: map[chainhash.Hash]bool{}}
+		tip = &issuedTip{previous: w.base.PrevBlock, first: now, found: map[chainhash.Hash]bool{}, open: map[bool]int{}}
 	} else {
 		i.tips = slices.DeleteFunc(i.tips, func(t *issuedTip) bool { return t == tip })
 	}
@@ -326,22 +348,37 @@ func (i *issuedJobs) add(j *work.Job) {
 
 // maxSiblings is how many blocks of ours are sent for one place, beside those
 // that were refused: one of them takes it. On a chain so easy that each share
-// is a block, a device finds thousands before it hears of the first.
+// is a block, a device finds thousands before it hears of the first. Blocks
+// whose shares are not credited have as many places of their own, or one who
+// hands in what nodes don't take yet, from the future, would take those of
+// all others.
 const maxSiblings = 32
 
 // find reports whether that block of job j is to be sent, and notes it: it was
 // not found before, and not enough others take part in the race for its place.
-func (i *issuedJobs) find(j *work.Job, hash chainhash.Hash) bool {
+// credited says that its share was.
+func (i *issuedJobs) find(j *work.Job, hash chainhash.Hash, credited bool) bool {
 	t := i.tip(j.PrevBlock)
-	switch {
-	case t == nil:
+	if t == nil {
 		return true
-	case t.found[hash]:
+	}
+	if _, found := t.found[hash]; found {
 		return false
-	case len(t.found)-t.refused >= maxSiblings:
+	}
+	if t.open[credited] >= maxSiblings {
 		t.unsent++
 		return false
 	}
-	t.found[hash] = true
+	t.found[hash] = credited
+	t.open[credited]++
 	return true
+}
+
+// refused notes that a node refused a block with that parent.
+func (i *issuedJobs) refused(parent, hash chainhash.Hash) {
+	if t := i.tip(parent); t != nil {
+		if credited, found := t.found[hash]; found {
+			t.open[credited]--
+		}
+	}
 }

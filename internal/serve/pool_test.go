@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -22,6 +23,7 @@ import (
 	"github.com/touchstone-btc/touchstone/stratum"
 	"github.com/touchstone-btc/touchstone/work"
 	"github.com/touchstone-btc/touchstone/work/node"
+	"github.com/touchstone-btc/touchstone/work/share"
 )
 
 // poolPatience is how long a step may take before a test gives up.
@@ -745,4 +747,89 @@ func TestPoolRecords(t *testing.T) {
 	require.Zero(t, recorded("secret"))
 	require.Equal(t, 1, recorded(`"mining.notify","params":["`+w.Job.ID+`"`))
 	require.Equal(t, 1, recorded(`"event":"close"`))
+}
+
+// Who hands in blocks from the future, which no node takes yet, keeps nobody else's from being sent.
+func TestPoolBlocksFromTheFuture(t *testing.T) {
+	f := newFakeNode(easyBits)
+	future := time.Now().Add(3 * time.Hour)
+	f.answer = func(_ int, block []byte) (node.Answer, error) {
+		if binary.LittleEndian.Uint32(block[68:]) >= uint32(future.Unix()) {
+			return node.Answer{Reason: "time-too-new"}, nil
+		}
+		return node.Answer{Final: true, Accepted: true}, nil
+	}
+	b := backend(t, f, t.TempDir())
+	p := startPool(t, PoolConfig{Backend: b, Vardiff: stratum.Vardiff{SharesPerMinute: -1}})
+	m := p.connect(stratum.ClientConfig{Worker: "w"})
+	w := m.next()
+	ahead, job := *w, *w.Job
+	job.Time = uint32(future.Unix())
+	ahead.Job = &job
+	for range maxSiblings + 1 {
+		m.submit(w, m.solve(&ahead, true))
+		require.False(t, m.reply().Accepted)
+	}
+	require.Len(t, b.Journal.Pending(), maxSiblings)
+	m.submit(w, m.solve(w, true))
+	require.True(t, m.reply().Accepted)
+	eventually(t, "it is accepted", func() bool { return len(eventsOf[BlockAccepted](p.recorder)) == 1 })
+}
+
+// Where the jobs of a tip that stays take too much memory, some devices have to come again, and all have work.
+func TestPoolJobsFull(t *testing.T) {
+	f := newFakeNode(hardBits)
+	p := startPool(t, PoolConfig{
+		Backend: backend(t, f, t.TempDir()), Vardiff: stratum.Vardiff{SharesPerMinute: -1, Start: 1e-9},
+		validator: share.NewValidator(share.Options{MaxJobBytes: 256 << 10}),
+	})
+	// More than can fail at once.
+	miners := make([]*testMiner, 8*runtime.GOMAXPROCS(0))
+	for i := range miners {
+		miners[i] = p.connect(stratum.ClientConfig{Worker: "w"})
+		miners[i].next()
+	}
+	for n := 1; len(eventsOf[DeviceGone](p.recorder)) == 0; n++ {
+		offered := len(eventsOf[JobOffered](p.recorder))
+		f.set(func() { f.alter = func(t map[string]any) { t["coinbasevalue"] = 5_000_000_000 + n } })
+		p.pool.mu.Lock()
+		p.pool.issued.last = time.Now().Add(-time.Minute)
+		p.pool.mu.Unlock()
+		p.pool.follower.askRefresh()
+		eventually(t, "it is offered", func() bool { return len(eventsOf[JobOffered](p.recorder)) > offered })
+	}
+	gone := eventsOf[DeviceGone](p.recorder)
+	require.LessOrEqual(t, len(gone), len(miners)/2)
+	require.Contains(t, gone[0].Reason, "no job could be sent")
+	newest := p.pool.payees.only.jobs[0].share.Work().ID
+	for _, m := range miners {
+		var err error
+		for err == nil {
+			select {
+			case w := <-m.works:
+				if w.Job.ID == newest {
+					err = io.EOF
+				}
+			case err = <-m.ended:
+				again := p.connect(stratum.ClientConfig{Worker: "w", Session: m.client.Session()})
+				require.Equal(t, newest, again.next().Job.ID)
+			case <-time.After(poolPatience):
+				require.Fail(t, "a device has no work")
+			}
+		}
+	}
+}
+
+// Templates of one tip share the memory of the transactions that they have in common.
+func TestShareTransactions(t *testing.T) {
+	tx := func(b byte) work.TemplateTransaction {
+		return work.TemplateTransaction{Hash: chainhash.Hash{b}, Data: []byte{b, b}}
+	}
+	before := &work.Template{Transactions: []work.TemplateTransaction{tx(1), tx(2)}}
+	now := &work.Template{Transactions: []work.TemplateTransaction{tx(2), tx(3), tx(1)}}
+	now.Transactions[2].Data = []byte{9} // a node that errs
+	shareTransactions(now, before)
+	require.Same(t, &before.Transactions[1].Data[0], &now.Transactions[0].Data[0])
+	require.Equal(t, []byte{3, 3}, now.Transactions[1].Data)
+	require.Equal(t, []byte{9}, now.Transactions[2].Data)
 }
