@@ -332,6 +332,22 @@ func TestSubmitBadInput(t *testing.T) {
 	require.Equal(t, uint32(0x2000), s.Submission.VersionBits)
 }
 
+// What pools say of an old or unknown job means stale, and nothing else that they say does.
+func TestReplyStale(t *testing.T) {
+	ofJob := map[share.Check]bool{share.CheckJob: true, share.CheckStale: true, share.CheckAge: true}
+	for _, p := range share.Presets() {
+		words := map[string]bool{}
+		for _, r := range p.Rules {
+			words[r.Says] = words[r.Says] || ofJob[r.Check]
+		}
+		for w, want := range words {
+			require.Equal(t, want, Reply{Words: w}.Stale(), "%s: %s", p.Name, w)
+		}
+	}
+	require.True(t, Reply{Code: 21, HasCode: true}.Stale())
+	require.False(t, Reply{Accepted: true, Words: "stale"}.Stale())
+}
+
 func TestReply(t *testing.T) {
 	long := strings.Repeat("ä", 500)
 	for _, test := range []struct{ line, want string }{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/touchstone-btc/touchstone/work"
@@ -79,6 +80,8 @@ type Onlooker struct {
 
 	submits   uint64
 	unmatched uint64
+	turns     uint64
+	prevBlock chainhash.Hash // of the newest job
 
 	// What holds for the next job; nil where it is not known.
 	extranonce *Extranonce
@@ -111,6 +114,10 @@ func (o *Onlooker) Submits() uint64 { return o.submits }
 
 // Unmatched returns how many replies came to requests that were not seen, or are forgotten.
 func (o *Onlooker) Unmatched() uint64 { return o.unmatched }
+
+// Turns returns how often the pool has sent a job that can make those before it stale: one with another previous block than the job
+// before, with clean_jobs, or that could not be read. A share between whose submission and reply there was one has crossed it.
+func (o *Onlooker) Turns() uint64 { return o.turns }
 
 // Outstanding returns how many requests wait for their replies.
 func (o *Onlooker) Outstanding() int { return o.requests.count }
@@ -441,6 +448,10 @@ func (o *Onlooker) notify(now time.Time) error {
 		clean = tellsClean
 		o.jobs.put(hash, o.message.line, en1, en2, prepared, clean)
 	}
+	if prev := prepared.Work().PrevBlock; clean || prev != o.prevBlock {
+		o.turns++
+		o.prevBlock = prev
+	}
 	var err error
 	for _, s := range o.sessions {
 		if e := s.AddJob(prepared, clean, now); e != nil {
@@ -453,6 +464,7 @@ func (o *Onlooker) notify(now time.Time) error {
 
 // missed says that the job just sent can't be judged, for the reason err, which it returns.
 func (o *Onlooker) missed(err error) error {
+	o.turns++
 	id, known := o.message.JobID()
 	for _, s := range o.sessions {
 		if known {

@@ -1,6 +1,7 @@
 package stratum
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,6 +33,19 @@ func (r Reply) String() string {
 		return "rejected"
 	}
 	return "rejected: " + words
+}
+
+// staleWords are what pools say, in lower case and with spaces between the words, of a share for a job that they don't know or want any
+// more; see [share.Presets].
+var staleWords = []string{"stale", "job not found", "invalid job", "unknown job", "unknown work"}
+
+// Stale says that the pool refused a share because of its job: that is an old one, or none of the pool's. CodeJobNotFound says so, and so do words.
+func (r Reply) Stale() bool {
+	if r.Accepted {
+		return false
+	}
+	words := strings.NewReplacer("-", " ", "_", " ").Replace(strings.ToLower(r.Words))
+	return r.HasCode && r.Code == CodeJobNotFound || slices.ContainsFunc(staleWords, func(w string) bool { return strings.Contains(words, w) })
 }
 
 // Refused says that a reply refuses what was asked: it has an error, or its result is false. A result of null beside an error of

@@ -118,6 +118,9 @@ func liveHeader(s *serve.Snapshot, perMinute float64) []string {
 	}
 	if len(s.Pools) > 0 {
 		parts = append(parts, count(t.Disagreements, "disagreement"))
+		if t.Crossed > 0 {
+			parts = append(parts, fmt.Sprintf("%d crossed a block", t.Crossed))
+		}
 	}
 	parts = append(parts, count(t.Blocks, "block"))
 	return append(parts, "up "+formatDuration(s.Time.Sub(s.Started)))

@@ -84,7 +84,9 @@ event (hashes in display order, durations in seconds):
                  forwarded and recorded, but judged no more
 ` + serverEventsUsage + `  notice         text
   proxy_stopped  devices (connections), shares, credited, refused, unjudged,
-                 disagreed, blocks, unanswered, elapsed
+                 disagreed, crossed (good ones that the pool refused as stale,
+                 because they crossed a new block on the wire: no disagreement),
+                 blocks, unanswered, elapsed
 
 SIGHUP reads --config again: pools, limits and modes change for connections made
 from then on. Interrupt stops taking devices, waits up to a second for answers

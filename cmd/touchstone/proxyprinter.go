@@ -164,6 +164,9 @@ func proxyStoppedText(e serve.ProxyStopped) string {
 		text += fmt.Sprintf(", %d not judged", e.Unjudged)
 	}
 	text += fmt.Sprintf("; the pool's answers disagree with %d", e.Disagreed)
+	if e.Crossed > 0 {
+		text += fmt.Sprintf(", %d crossed a new block", e.Crossed)
+	}
 	if e.Unanswered > 0 {
 		text += fmt.Sprintf(", and %d were not answered", e.Unanswered)
 	}

@@ -70,17 +70,20 @@ Flags:
                       verdict), hash, difficulty (null if no header could be
                       built), required (null if not known), pool_said
                       ("accepted" or "rejected: …"; null without a reply),
-                      replied (when); with --policies also policies: by name,
-                      verdict, said (the pool's words), reason, block_lost;
-                      of a forwarded share also link: the device's session.
+                      replied (when), crossed (the share is credited, and the
+                      pool refused it as stale because a new block crossed it on
+                      the wire: no disagreement); with --policies also policies:
+                      by name, verdict, said (the pool's words), reason,
+                      block_lost; of a forwarded share also link: the device's
+                      session.
                       The last line is {"summary": {policy, recordings, failed,
                       lines, bad_lines, garbage (lines of devices that are no
                       messages), interruptions (by lines not read),
                       sessions, assumed (sessions of which something was
                       missed), unmatched_replies (to no request seen), first,
                       last, shares, verdicts, unjudged, credited, blocks,
-                      pool_accepted, pool_rejected, disagreements, work
-                      (expected hashes of the credited shares, exact, as a
+                      pool_accepted, pool_rejected, disagreements, crossed,
+                      work (expected hashes of the credited shares, exact, as a
                       string), difficulty,
                       hash_rate {rate, low, high (at 95 %, hashes/s), seconds,
                       approximate}, best {difficulty, hash, file, line, worker},

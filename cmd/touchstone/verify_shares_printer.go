@@ -227,7 +227,11 @@ func repliesText(t *serve.Tally, policy string) string {
 	if n := t.Shares - t.PoolAccepted - t.PoolRejected; n > 0 {
 		unanswered = fmt.Sprintf(", did not answer %d", n)
 	}
-	return fmt.Sprintf("accepted %d, rejected %d%s; disagrees with %s on %d", t.PoolAccepted, t.PoolRejected, unanswered, policy, t.Disagreements)
+	text := fmt.Sprintf("accepted %d, rejected %d%s; disagrees with %s on %d", t.PoolAccepted, t.PoolRejected, unanswered, policy, t.Disagreements)
+	if t.Crossed > 0 {
+		text += fmt.Sprintf("; %d rejected as stale crossed a new block", t.Crossed)
+	}
+	return text
 }
 
 // printWorkers prints a line for each worker, those with the most credit first.

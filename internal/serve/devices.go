@@ -304,9 +304,10 @@ func (d *Device) Judged(v *share.Verdict, err error, now time.Time) {
 	}
 }
 
-// Said adds the pool's answer to a submission that we judged so; latency is the time from the submission to the answer.
-func (d *Device) Said(v *share.Verdict, err error, r stratum.Reply, latency time.Duration) {
-	kind, example := d.said(v, err, r, latency)
+// Said adds the pool's answer to a submission that we judged so; crossed says that it refuses what crossed a new block on the wire, latency is
+// the time from the submission to the answer.
+func (d *Device) Said(v *share.Verdict, err error, r stratum.Reply, crossed bool, latency time.Duration) {
+	kind, example := d.said(v, err, r, crossed, latency)
 	if kind != "" {
 		d.devices.mu.Lock()
 		d.devices.examples.add(example)
@@ -314,7 +315,7 @@ func (d *Device) Said(v *share.Verdict, err error, r stratum.Reply, latency time
 	}
 }
 
-func (d *Device) said(v *share.Verdict, err error, r stratum.Reply, latency time.Duration) (string, *Disagreement) {
+func (d *Device) said(v *share.Verdict, err error, r stratum.Reply, crossed bool, latency time.Duration) (string, *Disagreement) {
 	defer d.mu.Unlock()
 	if !d.named() {
 		return "", nil
@@ -323,7 +324,7 @@ func (d *Device) said(v *share.Verdict, err error, r stratum.Reply, latency time
 		d.reply = new(latencies)
 	}
 	d.reply.add(latency)
-	kind := d.part.said(v, err, r)
+	kind := d.part.said(v, err, r, crossed)
 	if kind == "" {
 		return "", nil
 	}

@@ -64,12 +64,14 @@ type DeviceTally struct {
 	Missed   int64            `json:"missed"`   // messages that the judge did not keep up with
 	Blocks   int64            `json:"blocks"`   // headers that meet the network's target, refused shares too
 	// PoolAccepted and PoolRejected are what the pool of a proxy said. Disagreements is how often that was not our verdict:
-	// WronglyAccepted by the pool, WronglyRejected.
+	// WronglyAccepted by the pool, WronglyRejected. Crossed are none of them: shares that were good when they left, and that the pool
+	// refused as stale because it had turned to a new block meanwhile.
 	PoolAccepted    int64 `json:"pool_accepted"`
 	PoolRejected    int64 `json:"pool_rejected"`
 	Disagreements   int64 `json:"disagreements"`
 	WronglyAccepted int64 `json:"wrongly_accepted"`
 	WronglyRejected int64 `json:"wrongly_rejected"`
+	Crossed         int64 `json:"crossed"`
 	// Work is how many hashes the credited shares take on average, exact, as a decimal number; Credit the sum of their
 	// difficulties.
 	Work   string  `json:"work"`

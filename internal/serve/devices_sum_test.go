@@ -114,7 +114,7 @@ func TestDevicesGone(t *testing.T) {
 		c.Target(target, at(end))
 		c.Missed(3)
 		c.Is("x", "x")
-		c.Said(verdictFor(share.Accepted, target), nil, stratum.Reply{}, 0)
+		c.Said(verdictFor(share.Accepted, target), nil, stratum.Reply{}, false, 0)
 		c.Forwarded(1)
 	}
 	connect("a", 0, 500, 20)
@@ -311,14 +311,14 @@ func TestDevicesDisagreements(t *testing.T) {
 	c.Is("", "w")
 	yes, no := stratum.Reply{Accepted: true}, stratum.Reply{Code: 23, HasCode: true, Words: "low difficulty"}
 	for range 30 {
-		c.Said(verdictFor(share.LowDifficulty, target), nil, yes, time.Millisecond)
+		c.Said(verdictFor(share.LowDifficulty, target), nil, yes, false, time.Millisecond)
 	}
-	c.Said(verdictFor(share.Accepted, target), nil, no, time.Millisecond)
-	c.Said(verdictFor(share.Accepted, target), nil, yes, time.Millisecond)
-	c.Said(verdictFor(share.Stale, target), nil, no, time.Millisecond)
-	c.Said(verdictFor(share.Accepted, target), share.ErrNoJob, no, time.Millisecond)
-	c.Said(nil, share.ErrNoJob, no, time.Millisecond)
-	c.Said(new(share.Verdict), nil, yes, time.Millisecond)
+	c.Said(verdictFor(share.Accepted, target), nil, no, false, time.Millisecond)
+	c.Said(verdictFor(share.Accepted, target), nil, yes, false, time.Millisecond)
+	c.Said(verdictFor(share.Stale, target), nil, no, false, time.Millisecond)
+	c.Said(verdictFor(share.Accepted, target), share.ErrNoJob, no, false, time.Millisecond)
+	c.Said(nil, share.ErrNoJob, no, false, time.Millisecond)
+	c.Said(new(share.Verdict), nil, yes, false, time.Millisecond)
 	s := d.Snapshot(at(1))
 	require.Equal(t, [...]int64{31, 30, 1, 32, 4}, [...]int64{
 		s.Total.Disagreements, s.Total.WronglyAccepted, s.Total.WronglyRejected, s.Total.PoolAccepted, s.Total.PoolRejected,
@@ -355,7 +355,7 @@ func TestDevicesConcurrent(t *testing.T) {
 			both.Go(func() {
 				for j := range shares {
 					c.Forwarded(time.Duration(j))
-					c.Said(v, nil, stratum.Reply{Accepted: j%10 != 0}, time.Millisecond)
+					c.Said(v, nil, stratum.Reply{Accepted: j%10 != 0}, false, time.Millisecond)
 					if j%50 == 0 {
 						c.Missed(1)
 					}
@@ -415,7 +415,7 @@ func TestDevicesAllocateNothing(t *testing.T) {
 		c.Is("a", "w")
 		c.Target(target, time.Now())
 		c.Judged(v, nil, time.Now())
-		c.Said(v, nil, stratum.Reply{Accepted: true}, time.Millisecond)
+		c.Said(v, nil, stratum.Reply{Accepted: true}, false, time.Millisecond)
 		c.Forwarded(time.Microsecond)
 	}
 	each()
@@ -478,14 +478,14 @@ func goldenDevices(t testing.TB) *Devices {
 	a.Target(target, at(2))
 	for i := range 20 {
 		a.Judged(verdictFor(share.Accepted, target), nil, at(float64(3+i)))
-		a.Said(verdictFor(share.Accepted, target), nil, stratum.Reply{Accepted: true}, 30*time.Millisecond)
+		a.Said(verdictFor(share.Accepted, target), nil, stratum.Reply{Accepted: true}, false, 30*time.Millisecond)
 		a.Forwarded(40 * time.Microsecond)
 	}
 	block := verdictFor(share.Block, target)
 	block.Block = true
 	a.Judged(block, nil, at(24))
 	a.Judged(verdictFor(share.LowDifficulty, target), nil, at(25))
-	a.Said(verdictFor(share.LowDifficulty, target), nil, stratum.Reply{Accepted: true}, 31*time.Millisecond)
+	a.Said(verdictFor(share.LowDifficulty, target), nil, stratum.Reply{Accepted: true}, false, 31*time.Millisecond)
 	a.Judged(nil, share.ErrNoJob, at(26))
 	a.Missed(2)
 	b := d.Connected("b2", "[2001:db8::1]:4444", "stratum+tcp://pool.example:3333", at(10))
@@ -536,7 +536,7 @@ func BenchmarkDevices(b *testing.B) {
 	})
 	b.Run("Said", func(b *testing.B) {
 		for range b.N {
-			c.Said(v, nil, stratum.Reply{Accepted: true}, time.Millisecond)
+			c.Said(v, nil, stratum.Reply{Accepted: true}, false, time.Millisecond)
 		}
 	})
 	b.Run("Forwarded", func(b *testing.B) {
@@ -558,7 +558,7 @@ func BenchmarkDevicesSnapshot(b *testing.B) {
 		c.Target(target, now)
 		for j := range 20 + i%50 {
 			c.Judged(v, nil, now.Add(time.Duration(j)*time.Second))
-			c.Said(v, nil, stratum.Reply{Accepted: true}, time.Millisecond)
+			c.Said(v, nil, stratum.Reply{Accepted: true}, false, time.Millisecond)
 			c.Forwarded(time.Microsecond)
 		}
 	}

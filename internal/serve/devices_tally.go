@@ -18,6 +18,7 @@ type deviceTally struct {
 	blocks, missed                   uint64
 	accepted, rejected               uint64 // by the pool
 	wronglyAccepted, wronglyRejected uint64
+	crossed                          uint64
 	lastShare                        time.Time
 	work                             workSum
 	best                             chainhash.Hash
@@ -48,7 +49,7 @@ func (t *deviceTally) judged(v *share.Verdict, err error, now time.Time) (credit
 }
 
 // said adds the pool's answer, and reports how it disagrees, "" if it does not.
-func (t *deviceTally) said(v *share.Verdict, err error, r stratum.Reply) (kind string) {
+func (t *deviceTally) said(v *share.Verdict, err error, r stratum.Reply, crossed bool) (kind string) {
 	judged := err == nil && v != nil && v.Word != share.NotJudged
 	if r.Accepted {
 		t.accepted++
@@ -59,6 +60,10 @@ func (t *deviceTally) said(v *share.Verdict, err error, r stratum.Reply) (kind s
 		return ""
 	}
 	t.rejected++
+	if crossed {
+		t.crossed++
+		return ""
+	}
 	if judged && v.Word.Credited() {
 		t.wronglyRejected++
 		return PoolRefused
@@ -77,6 +82,7 @@ func (t *deviceTally) merge(o *deviceTally) {
 	t.rejected += o.rejected
 	t.wronglyAccepted += o.wronglyAccepted
 	t.wronglyRejected += o.wronglyRejected
+	t.crossed += o.crossed
 	if o.lastShare.After(t.lastShare) {
 		t.lastShare = o.lastShare
 	}
@@ -100,7 +106,7 @@ func (t *deviceTally) report() DeviceTally {
 		Shares: int64(t.shares()), Verdicts: map[string]int64{}, Unjudged: int64(t.words[share.NotJudged]), Missed: int64(t.missed),
 		Blocks: int64(t.blocks), PoolAccepted: int64(t.accepted), PoolRejected: int64(t.rejected),
 		WronglyAccepted: int64(t.wronglyAccepted), WronglyRejected: int64(t.wronglyRejected), LastShare: timeOrNil(t.lastShare),
-		Disagreements: int64(t.wronglyAccepted + t.wronglyRejected),
+		Disagreements: int64(t.wronglyAccepted + t.wronglyRejected), Crossed: int64(t.crossed),
 	}
 	for w, n := range t.words {
 		switch word := share.Word(w); {

@@ -53,7 +53,7 @@ func (w *watched) Replied(number uint64, r stratum.Reply) {
 	if ok {
 		delete(w.judged, number)
 		w.device.Is("", s.worker)
-		w.device.Said(&s.verdict, s.err, r, w.now.Sub(s.at))
+		w.device.Said(&s.verdict, s.err, r, false, w.now.Sub(s.at))
 	}
 }
 

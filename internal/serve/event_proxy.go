@@ -114,6 +114,7 @@ type ProxyStopped struct {
 	Refused    uint64  `json:"refused"`
 	Unjudged   uint64  `json:"unjudged"`
 	Disagreed  uint64  `json:"disagreed"`  // with the pool's answers
+	Crossed    uint64  `json:"crossed"`    // refused as stale by the pool, because they crossed a new block on the wire
 	Blocks     uint64  `json:"blocks"`     // shares that met the network's target
 	Unanswered uint64  `json:"unanswered"` // shares whose answer was not seen
 	Elapsed    Seconds `json:"elapsed"`

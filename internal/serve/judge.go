@@ -44,7 +44,7 @@ var defaultJudgeLimits = judgeLimits{bytes: 128 << 20, connBytes: 1 << 20, connM
 
 // judgeTotals are counts of all connections.
 type judgeTotals struct {
-	shares, credited, refused, unjudged, disagreed, blocks, unanswered atomic.Uint64
+	shares, credited, refused, unjudged, disagreed, crossed, blocks, unanswered atomic.Uint64
 }
 
 func newJudge(v *share.Validator, onEvent func(Event)) *judge {

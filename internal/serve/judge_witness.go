@@ -91,21 +91,26 @@ func (w *witness) Submitted(s *stratum.Submit) {
 	if v.Block {
 		w.judge.onEvent(blockSeen(w.session, w.pool, s.Submission.Text, &v))
 	}
-	w.shares.put(s.Number, bookedShare{verdict: v, err: err, text: *s.Submission.Text, at: w.now})
+	w.shares.put(s.Number, bookedShare{verdict: v, err: err, text: *s.Submission.Text, at: w.now, turns: w.onlooker.Turns()})
 }
 
 // Replied compares the pool's answer with our verdict.
 func (w *witness) Replied(number uint64, reply stratum.Reply) {
 	if s, ok := w.shares.take(number); ok {
-		w.replied(&s, reply)
+		w.replied(&s, reply, w.onlooker.Turns())
 	}
 }
 
-// replied compares the pool's answer with our verdict.
-func (w *witness) replied(s *bookedShare, reply stratum.Reply) {
+// replied compares the pool's answer with our verdict. turns are those of the connection until now.
+func (w *witness) replied(s *bookedShare, reply stratum.Reply, turns uint64) {
 	w.named(s.text.Worker)
-	w.device.Said(&s.verdict, s.err, reply, w.now.Sub(s.at))
-	if s.err != nil || reply.Accepted == s.verdict.Word.Credited() {
+	crossed := crossed(&s.verdict, s.err, reply, turns-s.turns)
+	w.device.Said(&s.verdict, s.err, reply, crossed, w.now.Sub(s.at))
+	switch {
+	case s.err != nil || reply.Accepted == s.verdict.Word.Credited():
+		return
+	case crossed:
+		w.judge.totals.crossed.Add(1)
 		return
 	}
 	w.judge.totals.disagreed.Add(1)
@@ -176,6 +181,7 @@ type bookedShare struct {
 	err     error
 	text    share.Text
 	at      time.Time
+	turns   uint64 // of its connection until then
 }
 
 func (b *shareBook) put(number uint64, s bookedShare) {

@@ -301,7 +301,7 @@ func (p *Proxy) stopped() ProxyStopped {
 	t := &p.judge.totals
 	return ProxyStopped{
 		Devices: devices, Shares: t.shares.Load(), Credited: t.credited.Load(), Refused: t.refused.Load(), Unjudged: t.unjudged.Load(),
-		Disagreed: t.disagreed.Load(), Blocks: t.blocks.Load(), Unanswered: t.unanswered.Load(), Elapsed: seconds(time.Since(p.started)),
+		Disagreed: t.disagreed.Load(), Crossed: t.crossed.Load(), Blocks: t.blocks.Load(), Unanswered: t.unanswered.Load(), Elapsed: seconds(time.Since(p.started)),
 	}
 }
 

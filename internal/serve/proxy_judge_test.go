@@ -52,6 +52,39 @@ func TestProxyTells(t *testing.T) {
 	}
 }
 
+// A share that crosses a new block on the wire may be called stale; one that crossed nothing may not.
+func TestProxyCrossed(t *testing.T) {
+	for name, c := range map[string]ProxyConfig{"transparent": {}, "enforce": {Enforce: true}, "share rate": {ShareRate: 20}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, c)
+			job := r.job("job", 1, mainnetBits)
+			r.tells(string(stratum.AppendNotify(nil, job, true)))
+			const stale = `{"id":%d,"result":null,"error":[21,"stale",null]}` + "\n"
+			r.asks(r.share(10, job, r.theirs.MetBy))
+			r.tells(string(stratum.AppendNotify(nil, r.job("next", 2, mainnetBits), true)))
+			r.tells(fmt.Sprintf(stale, 10))
+
+			next := r.job("next", 2, mainnetBits)
+			r.asks(r.share(11, next, r.theirs.MetBy))
+			r.tells(fmt.Sprintf(stale, 11))
+			require.Equal(t, "next", waitEvent[Disagreed](r.testProxy).Job)
+
+			total := r.Snapshot().Total
+			require.Equal(t, []int64{2, 2, 1, 1, 1}, []int64{total.Credited, total.PoolRejected, total.Crossed, total.Disagreements, total.WronglyRejected})
+			r.stop()
+			stopped := waitEvent[ProxyStopped](r.testProxy)
+			require.Equal(t, []uint64{1, 1}, []uint64{stopped.Crossed, stopped.Disagreed})
+			require.NoError(t, r.config.Recorder.Close())
+			s := r.replay(t).Summary
+			tally := s.Tally
+			if s.Forwarded != nil {
+				tally = s.Forwarded.Tally
+			}
+			require.Equal(t, []int64{1, 1}, []int64{tally.Crossed, tally.Disagreements}, "verify shares says the same")
+		})
+	}
+}
+
 // Jobs of any size cross and are judged: a coinbase of 16 KB, a branch of 32 hashes, extranonces that change.
 func TestProxyLargeJobs(t *testing.T) {
 	for _, c := range []ProxyConfig{{}, {Enforce: true}} {

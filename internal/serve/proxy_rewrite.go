@@ -311,13 +311,15 @@ type poolEar struct{ *rewriter }
 
 // Submitted keeps a share until the pool answers.
 func (r poolEar) Submitted(s *stratum.Submit) {
-	r.shares.put(s.Number, bookedShare{verdict: r.verdict, err: r.err, text: *s.Submission.Text, at: r.who.now})
+	r.shares.put(s.Number, bookedShare{
+		verdict: r.verdict, err: r.err, text: *s.Submission.Text, at: r.who.now, turns: r.pools.onlooker.Turns(),
+	})
 }
 
 // Replied compares the pool's answer with our verdict.
 func (r poolEar) Replied(number uint64, reply stratum.Reply) {
 	if s, ok := r.shares.take(number); ok {
-		r.who.replied(&s, reply)
+		r.who.replied(&s, reply, r.pools.onlooker.Turns())
 	}
 }
 

@@ -467,6 +467,7 @@ func (r *Replay) take(h *replayed, i int, result *share.Result) {
 // tell counts a share and reports it.
 func (r *recording) tell(h *replayed) {
 	p := r.replay
+	h.report.Crossed = h.report.HasReply && crossed(&h.report.Verdict, h.report.Err, h.report.Reply, h.turns)
 	if h.report.Link != "" {
 		p.forwarded.count(&h.report)
 	} else {

@@ -35,6 +35,7 @@ type replayed struct {
 	report  ShareReport
 	session *replaySession
 	number  uint64 // among the session's
+	turns   uint64 // of its connection: until it was submitted, then between that and the reply
 	size    int    // bytes of its text
 	from    *stretchWorker
 	worker  *workerTally
@@ -202,7 +203,7 @@ func (s *replaySession) leave() {
 func (s *replaySession) Submitted(sub *stratum.Submit) {
 	r := s.rec
 	h := r.newShare()
-	h.session, h.number = s, sub.Number
+	h.session, h.number, h.turns = s, sub.Number, s.onlooker.Turns()
 	if h.report.Link = s.link; s.link == "" {
 		h.worker = r.replay.worker(sub.Submission.Text.Worker)
 		h.from = s.part(h.worker)
@@ -231,6 +232,7 @@ func (s *replaySession) Replied(number uint64, reply stratum.Reply) {
 	s.replied = true
 	if h := s.unanswered.take(number); h != nil {
 		h.report.Reply, h.report.HasReply, h.report.Replied = reply, true, s.now
+		h.turns = s.onlooker.Turns() - h.turns
 		s.rec.settle(h)
 	}
 }

@@ -32,6 +32,9 @@ type ShareReport struct {
 	Reply    stratum.Reply
 	HasReply bool
 	Replied  time.Time
+	// Crossed says that the pool refused it as stale, while the first policy credits it, and that its job became stale between the
+	// two: the share crossed a new block on the wire.
+	Crossed bool
 	// Opinions are those of all policies in their order, if there is more than one.
 	Opinions []Opinion
 }
@@ -48,9 +51,9 @@ type Opinion struct {
 // Credited says that the first policy credits the share.
 func (r *ShareReport) Credited() bool { return r.Err == nil && r.Verdict.Word.Credited() }
 
-// Disagreed says that the pool accepted what the first policy refuses, or the reverse.
+// Disagreed says that the pool accepted what the first policy refuses, or the reverse, and that this was not Crossed.
 func (r *ShareReport) Disagreed() bool {
-	return r.HasReply && r.Err == nil && r.Reply.Accepted != r.Verdict.Word.Credited()
+	return r.HasReply && r.Err == nil && !r.Crossed && r.Reply.Accepted != r.Verdict.Word.Credited()
 }
 
 // Reason is why the share was refused or not judged, for people; "" if it is credited.
@@ -77,6 +80,8 @@ const timeFormat = "2006-01-02T15:04:05.000000Z"
 //	hash         of the header in display order; it and difficulty, what it achieves, are null where no header could be built
 //	required     the share difficulty that held, null where it is not known
 //	pool_said    "accepted", or "rejected: " and its words; it and replied, when that was, are null where no reply was seen
+//	crossed      whether the pool refused as stale what the policy credits, because the share crossed a new block on the wire: such an
+//	             answer is no disagreement
 //	policies     if there are several: by name, each one's verdict, what such a pool says (null where that is not known), its
 //	             reason, and block_lost: the share is a block which that pool would not have sent
 //	link         only of a share that was forwarded: the session of the device's side, where session is the pool's side of a proxy that
@@ -107,6 +112,7 @@ func (r *ShareReport) AppendJSON(dst []byte) []byte {
 	o.number("required", required, required != 0)
 	o.optional("pool_said", r.Reply.String(), r.HasReply)
 	o.time("replied", r.Replied, r.HasReply)
+	o.boolean("crossed", r.Crossed)
 	if len(r.Opinions) > 0 {
 		o.name("policies")
 		o.dst = appendOpinions(o.dst, r.Opinions)

@@ -47,6 +47,8 @@ type Tally struct {
 	PoolAccepted  int64 `json:"pool_accepted"`
 	PoolRejected  int64 `json:"pool_rejected"`
 	Disagreements int64 `json:"disagreements"` // where that is not the verdict
+	// Crossed are credited shares that the pool refused as stale because they crossed a new block on the wire; no disagreements.
+	Crossed int64 `json:"crossed"`
 	// Work is how many hashes the credited shares take on average, exact, as a decimal number; Difficulty the same divided by that
 	// of difficulty 1.
 	Work       string    `json:"work"`

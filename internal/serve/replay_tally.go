@@ -11,14 +11,15 @@ import (
 
 // tally counts shares while recordings are read.
 type tally struct {
-	words                         [share.Block + 1]int64 // NotJudged too
-	blocks                        int64
-	accepted, rejected, disagreed int64
-	target                        work.Target // of the share credited last
-	required                      float64     // its difficulty
-	difficulty                    float64     // of all credited
-	rate                          rateSum
-	best                          best
+	words              [share.Block + 1]int64 // NotJudged too
+	blocks             int64
+	accepted, rejected int64 // by the pool
+	disagreed, crossed int64
+	target             work.Target // of the share credited last
+	required           float64     // its difficulty
+	difficulty         float64     // of all credited
+	rate               rateSum
+	best               best
 }
 
 // best is the credited share with the lowest hash.
@@ -49,6 +50,9 @@ func (t *tally) count(r *ShareReport) {
 	}
 	if r.Disagreed() {
 		t.disagreed++
+	}
+	if r.Crossed {
+		t.crossed++
 	}
 	if word.Credited() {
 		if r.Verdict.Target != t.target {
@@ -87,7 +91,7 @@ func wordCounts(words *[share.Block + 1]int64) map[string]int64 {
 func (t *tally) report(earned share.Credit) Tally {
 	out := Tally{
 		Verdicts: wordCounts(&t.words), Unjudged: t.words[share.NotJudged], Credited: t.words[share.Accepted] + t.words[share.Block],
-		Blocks: t.blocks, PoolAccepted: t.accepted, PoolRejected: t.rejected, Disagreements: t.disagreed, HashRate: t.rate.rate(),
+		Blocks: t.blocks, PoolAccepted: t.accepted, PoolRejected: t.rejected, Disagreements: t.disagreed, Crossed: t.crossed, HashRate: t.rate.rate(),
 		Work: earned.Work.String(), Difficulty: t.difficulty,
 	}
 	for _, n := range t.words {

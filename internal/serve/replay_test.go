@@ -93,6 +93,7 @@ type verdictLine struct {
 	PoolSaid    *string `json:"pool_said"`
 	Replied     *time.Time
 	Link        string
+	Crossed     bool
 	Policies    map[string]struct {
 		Verdict      *share.Word
 		Said, Reason *string
@@ -117,7 +118,7 @@ func requireVerdictLine(t testing.TB, r *ShareReport) {
 		File: r.File, Line: r.Line, Session: r.Session, Worker: r.Text.Worker, Job: r.Text.JobID, Extranonce2: r.Text.Extranonce2,
 		NTime: r.Text.Time, Nonce: r.Text.Nonce, Time: l.Time, VersionBits: given(r.Text.VersionBits, r.Text.HasVersionBits),
 		Reason: given(r.Reason(), r.Reason() != ""), Block: r.Verdict.Block, Hash: given(r.Verdict.Hash.String(), r.Verdict.Built),
-		Link: r.Link, PoolSaid: given(r.Reply.String(), r.HasReply), Replied: l.Replied, Difficulty: l.Difficulty, Required: l.Required, Policies: l.Policies,
+		Link: r.Link, PoolSaid: given(r.Reply.String(), r.HasReply), Replied: l.Replied, Crossed: r.Crossed, Difficulty: l.Difficulty, Required: l.Required, Policies: l.Policies,
 	}
 	if r.Err == nil {
 		want.Verdict = &r.Verdict.Word
@@ -170,7 +171,7 @@ func requireConsistent(t testing.TB, c *collected) {
 func requireCounted(t testing.TB, c *collected, s *Tally, counts func(*ShareReport) bool) {
 	t.Helper()
 	verdicts := map[string]int64{}
-	var shares, unjudged, credited, accepted, rejected, disagreed, blocks int64
+	var shares, unjudged, credited, accepted, rejected, disagreed, crossed, blocks int64
 	for i := range c.Shares {
 		r := &c.Shares[i]
 		if !counts(r) {
@@ -184,7 +185,7 @@ func requireCounted(t testing.TB, c *collected, s *Tally, counts func(*ShareRepo
 		}
 		for of, yes := range map[*int64]bool{
 			&credited: r.Credited(), &accepted: r.HasReply && r.Reply.Accepted, &rejected: r.HasReply && !r.Reply.Accepted,
-			&disagreed: r.Disagreed(), &blocks: r.Verdict.Block,
+			&disagreed: r.Disagreed(), &crossed: r.Crossed, &blocks: r.Verdict.Block,
 		} {
 			if yes {
 				*of++
@@ -192,8 +193,8 @@ func requireCounted(t testing.TB, c *collected, s *Tally, counts func(*ShareRepo
 		}
 	}
 	require.Equal(t, verdicts, s.Verdicts)
-	require.Equal(t, [...]int64{shares, unjudged, credited, accepted, rejected, disagreed, blocks},
-		[...]int64{s.Shares, s.Unjudged, s.Credited, s.PoolAccepted, s.PoolRejected, s.Disagreements, s.Blocks})
+	require.Equal(t, [...]int64{shares, unjudged, credited, accepted, rejected, disagreed, crossed, blocks},
+		[...]int64{s.Shares, s.Unjudged, s.Credited, s.PoolAccepted, s.PoolRejected, s.Disagreements, s.Crossed, s.Blocks})
 }
 
 // Each recorded share is judged as it should be, by each policy alone and by all at once.
@@ -366,6 +367,47 @@ func TestReplayDisagreements(t *testing.T) {
 	require.EqualValues(t, 2, out.Summary.Disagreements)
 	require.True(t, out.Shares[1].Disagreed())
 	require.True(t, out.Shares[2].Disagreed())
+}
+
+// A pool that turns to a new block while a share is on its way may call it stale. It may not do so where nothing turned, or say anything
+// else, and what is stale for us is no such share.
+func TestReplayCrossed(t *testing.T) {
+	const stale = `[21,"stale",null]`
+	for name, c := range map[string]struct {
+		between           func(c *conversation)
+		reply             string
+		crossed, disagree bool
+	}{
+		"new block":        {func(c *conversation) { c.job("2", 2) }, stale, true, false},
+		"other words":      {func(c *conversation) { c.job("2", 2) }, `"Job not found"`, true, false},
+		"clean_jobs":       {func(c *conversation) { c.job("2", 1) }, stale, true, false},
+		"a block and back": {func(c *conversation) { c.job("2", 2).job("3", 1) }, stale, true, false},
+		"unreadable job":   {func(c *conversation) { c.pool(`{"id":null,"method":"mining.notify","params":["2","zz"]}`) }, stale, true, false},
+		"nothing":          {func(*conversation) {}, stale, false, true},
+		"difficulty":       {func(c *conversation) { c.difficulty("2.4e-10") }, stale, false, true},
+		"more of the same": {func(c *conversation) {
+			c.pool(`{"id":null,"method":"mining.notify","params":["2","%064x","01","02",[],"20000000","1703255b","%08x",false]}`, 1, streamTime)
+		}, stale, false, true},
+		"low difficulty": {func(c *conversation) { c.job("2", 2) }, `[23,"low difficulty",null]`, false, true},
+		"accepted":       {func(c *conversation) { c.job("2", 2) }, "true", false, false},
+		"too late":       {nil, stale, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newConversation().begin("w").job("0", 1).job("1", 1)
+			if c.between == nil {
+				s.job("2", 2)
+			}
+			s.submit("w", "1", 1, "")
+			if c.between != nil {
+				c.between(s)
+			}
+			s.reply(1, c.reply)
+			s.submit("w", "1", 1, "true") // room that is used again
+			out := replay(t, ReplayConfig{}, s.String())
+			require.Equal(t, []bool{c.crossed, c.disagree}, []bool{out.Shares[0].Crossed, out.Shares[0].Disagreed()})
+			require.False(t, out.Shares[1].Crossed)
+		})
+	}
 }
 
 // Policies are compared, and the first decides.
