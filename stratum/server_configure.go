@@ -54,7 +54,7 @@ func (c *ServerSession) configure(dst []byte, m *Message, now time.Time) []byte 
 	}
 	dst = reply(dst, m, string(append(result, '}')))
 	if harder {
-		dst = c.retarget(dst, now)
+		dst = c.wish(dst, now)
 	}
 	return dst
 }

@@ -520,7 +520,7 @@ func (m *modelServer) configure(c *modelSession, mask uint32, minBits int, diffi
 
 // settled says that a difficulty that is not the one sent can only be so where there is no job.
 func (m *modelServer) settled(c *modelSession) {
-	if m.vardiff || c.last == nil || !c.ready() || m.job == nil {
+	if m.vardiff || c.last == nil || !c.ready() || m.job == nil || c.server.wishes == maxWishes {
 		return
 	}
 	m.checkDifficulty(&answers{t: m.t, sent: "the last"}, c, c.last)

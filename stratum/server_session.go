@@ -58,6 +58,8 @@ type ServerSession struct {
 	least, suggested float64    // that the miner can work with (minimum-difficulty), and that it suggested
 	vardiff          vardiff
 	known            float64 // the difficulty of the share credited last, 0 for none
+	wished           time.Time
+	wishes           uint8 // since then
 
 	submits      uint64
 	garbage      uint8

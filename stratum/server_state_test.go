@@ -581,6 +581,32 @@ func TestServerTells(t *testing.T) {
 	}
 }
 
+// A miner that changes its mind without end does not have a job made each time, and gets what it asked for last.
+func TestSuggestFlood(t *testing.T) {
+	s, pool := testServer(t)
+	pool.job = serverJob(t, "a", 7, true)
+	fresh := 0
+	pool.fresh = func(int) *ServerJob { fresh++; return serverJob(t, fmt.Sprint("f", fresh), 7, false) }
+	c := s.Open(serverTime)
+	hello(t, c)
+	for round := range 3 {
+		now := serverTime.Add(time.Duration(round) * wishesLast)
+		for i := range 100 {
+			for _, line := range []string{
+				fmt.Sprintf(`{"id":3,"method":"mining.suggest_difficulty","params":[0.%d]}`, 1+i%9),
+				fmt.Sprintf(`{"id":5,"method":"mining.configure","params":[["minimum-difficulty"],{"minimum-difficulty.value":0.%d}]}`, 9-i%9),
+			} {
+				_, err := c.Receive(nil, []byte(line), now)
+				require.NoError(t, err)
+			}
+		}
+		require.LessOrEqual(t, fresh, (round+1)*(maxWishes+1))
+		c.Tick(nil, now)
+		require.Equal(t, 0.9, c.Difficulty())
+	}
+	require.Greater(t, fresh, maxWishes)
+}
+
 // TestLeastDifficulty suggests less than what the miner can work with.
 func TestLeastDifficulty(t *testing.T) {
 	s, pool := testServer(t)

@@ -17,5 +17,27 @@ func (c *ServerSession) suggest(dst []byte, m *Message, now time.Time) []byte {
 	} else {
 		c.want(c.wanted.number)
 	}
+	return c.wish(dst, now)
+}
+
+// A miner can't have more jobs made for it at once than maxWishes in the time wishesLast: each is remembered until long after its tip is
+// replaced.
+const (
+	maxWishes  = 4
+	wishesLast = 10 * time.Second
+)
+
+// wish is retarget for a difficulty that the miner asked for. If it asks too often it gets that with the next Tick.
+func (c *ServerSession) wish(dst []byte, now time.Time) []byte {
+	if !c.pending() || !c.Ready() {
+		return dst
+	}
+	if passed := now.Sub(c.wished); passed < 0 || passed >= wishesLast {
+		c.wished, c.wishes = now, 0
+	}
+	if c.wishes == maxWishes {
+		return dst
+	}
+	c.wishes++
 	return c.retarget(dst, now)
 }

@@ -86,6 +86,11 @@ func openRecorder(c RecorderConfig, create func(path string) (diskFile, error)) 
 	if err != nil {
 		return nil, err
 	}
+	return w.start(), nil
+}
+
+// start begins to write.
+func (w *recordWriter) start() *Recorder {
 	r := w.Recorder
 	var all sync.WaitGroup
 	ended := make(chan struct{}) // the writer has
@@ -93,7 +98,7 @@ func openRecorder(c RecorderConfig, create func(path string) (diskFile, error)) 
 	all.Go(func() { r.syncs(ended) })
 	all.Go(func() { r.tells(ended) })
 	go func() { all.Wait(); close(r.done) }()
-	return r, nil
+	return r
 }
 
 // newRecordWriter returns the writer of a new Recorder, with its first file.
