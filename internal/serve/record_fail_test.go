@@ -101,6 +101,32 @@ func TestRecorderDiskFull(t *testing.T) {
 	}
 }
 
+// A file that can't be synced while the disk is full is not written any more when there is room again.
+func TestRecorderSyncFailsOnFullDisk(t *testing.T) {
+	r := newRotator(t)
+	track := r.w.Open("a", Opening{}, r.now)
+	say := func(id int) {
+		track.Saw(stratum.FromMiner, fmt.Appendf(nil, `{"id":%d,"method":"mining.ping"}`, id), r.now)
+		r.work()
+	}
+	say(1)
+	r.disk.set(func(d *fakeDisk) { d.room = 0 })
+	say(2)
+	require.True(t, r.w.failing)
+	err := errors.New("input/output error")
+	r.w.syncError.Store(&err)
+	say(3)
+	r.disk.set(func(d *fakeDisk) { d.room = -1 })
+	r.now = r.now.Add(recordRetry)
+	say(4)
+	say(5)
+	require.False(t, r.w.failing)
+	files := r.disk.texts()
+	require.Len(t, files, 2)
+	require.NotContains(t, files[0], `"id":5`)
+	require.Contains(t, files[1], `"id":5`)
+}
+
 // A file that can't be synced is not written any more, and what it should have is a gap.
 func TestRecorderSync(t *testing.T) {
 	disk := &fakeDisk{room: -1}

@@ -105,9 +105,11 @@ func (w *recordWriter) work() {
 
 // keep does what is to be done now and then.
 func (w *recordWriter) keep(now time.Time) {
-	if err := w.syncError.Swap(nil); err != nil && !w.failing {
-		w.fail(w.current, *err)
+	if err := w.syncError.Swap(nil); err != nil {
 		w.current.broken, w.current.spoilt = true, true // what it holds may be gone
+		if !w.failing {
+			w.fail(w.current, *err)
+		}
 	}
 	if w.failing && !now.Before(w.retry) {
 		w.try(now)
