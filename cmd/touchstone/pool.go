@@ -223,8 +223,10 @@ func (c *poolCommand) serve(cmd *cobra.Command, backend *serve.Backend, printer 
 	if err != nil {
 		return err
 	}
-	for _, n := range c.server.notices() {
-		printer.print(serve.Notice{Text: n})
+	for _, n := range append(c.server.notices(), filesNotice(filesLimit(), c.server.maxConns, 1)) {
+		if n != "" {
+			printer.print(serve.Notice{Text: n})
+		}
 	}
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()

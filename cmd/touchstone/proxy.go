@@ -189,8 +189,11 @@ func (c *proxyCommand) run(cmd *cobra.Command, args []string) (err error) {
 		return err
 	}
 	printer := &proxyPrinter{program: c.program, json: c.server.json}
-	for _, text := range c.server.notices() {
-		printer.print(serve.Notice{Text: text})
+	// A device takes two: its connection and that to the pool.
+	for _, text := range append(c.server.notices(), filesNotice(filesLimit(), c.server.maxConns, 2)) {
+		if text != "" {
+			printer.print(serve.Notice{Text: text})
+		}
 	}
 	if config.Recorder, err = c.server.openRecorder(printer.print); err != nil {
 		return err
