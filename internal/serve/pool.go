@@ -293,6 +293,12 @@ func (p *Pool) listen() (status *StatusServer, err error) {
 func (p *Pool) Reload(c PoolConfig) (changedThatNeedRestart []string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if w := p.work.Load(); w != nil {
+		// With a tag that is too long, there would be no work from the next template on.
+		if _, err := w.base.WithCoinbase("", w.template, p.coinbase(w.template, make([]byte, widestPayout), c.Tag)); err != nil {
+			return nil, err
+		}
+	}
 	if p.server != nil {
 		if err := p.server.SetVardiff(c.Vardiff); err != nil {
 			return nil, err

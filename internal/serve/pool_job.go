@@ -58,7 +58,7 @@ func (p *Pool) newWork(t *work.Template) (*poolWork, error) {
 	if before := p.work.Load(); before != nil {
 		shareTransactions(t, before.template)
 	}
-	base, err := work.NewJob("", t, p.coinbase(t, make([]byte, widestPayout)))
+	base, err := work.NewJob("", t, p.coinbase(t, make([]byte, widestPayout), *p.tag.Load()))
 	if err != nil {
 		return nil, err
 	}
@@ -84,10 +84,10 @@ func shareTransactions(t, before *work.Template) {
 	}
 }
 
-func (p *Pool) coinbase(t *work.Template, script []byte) work.CoinbaseOptions {
+func (p *Pool) coinbase(t *work.Template, script []byte, tag string) work.CoinbaseOptions {
 	return work.CoinbaseOptions{
 		Payouts:         []work.Payout{{Script: script, Value: work.Remainder}},
-		Tag:             []byte(*p.tag.Load()),
+		Tag:             []byte(tag),
 		Extranonce1Size: extranonce1Size,
 		Extranonce2Size: extranonce2Size,
 		VersionMask:     work.SoloMask(t, p.config.VersionMask),
@@ -200,7 +200,7 @@ func (y *payee) job(p *Pool, w *poolWork, variant int) (*poolJob, error) {
 
 // newJob makes a job that pays script.
 func (p *Pool) newJob(w *poolWork, script []byte, variant int) (*poolJob, error) {
-	job, err := w.base.WithCoinbase(p.jobs.next(), w.template, p.coinbase(w.template, script))
+	job, err := w.base.WithCoinbase(p.jobs.next(), w.template, p.coinbase(w.template, script, *p.tag.Load()))
 	if err != nil {
 		return nil, err
 	}

@@ -688,6 +688,10 @@ func TestPoolReload(t *testing.T) {
 	wrong.Vardiff = stratum.Vardiff{Min: 2, Max: 1}
 	_, err := p.pool.Reload(wrong)
 	require.ErrorContains(t, err, "least difficulty 2")
+	wrong = c
+	wrong.Tag = strings.Repeat("x", 90)
+	_, err = p.pool.Reload(wrong)
+	require.ErrorContains(t, err, "shorten the tag")
 
 	c.Tag, c.Vardiff.Start, c.Vardiff.Min = "/two/", 4e-9, 2e-9
 	c.Listen = []ListenAt{{Address: "127.0.0.1:0", Config: ListenConfig{MaxConns: 2}}}
