@@ -78,7 +78,7 @@ type PoolTimes struct {
 	// and both are shortened by up to a half, at random, so that not all miners come at once. Defaults: 1 s and 1 min.
 	Retry, LongestRetry time.Duration
 	// Stable is how long a connection on which no share was accepted must have worked for the next attempt to be the
-	// first again. Default: 1 min.
+	// first again. One that hung must have accepted shares for so long. Default: 1 min.
 	Stable time.Duration
 	// Linger is how long a connection that is left is kept for the answers to come. Default: 2 s; and 300 ms at the end
 	// of Run.

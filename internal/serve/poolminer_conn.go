@@ -32,7 +32,7 @@ type minerConn struct {
 	out       []byte                   // to be sent
 	shares    map[uint64]*waitingShare // nil when it has ended
 	usedSince time.Time
-	fruitful  bool // a share was accepted
+	accepted  time.Time // when a share was accepted last
 	connected time.Time
 	jobAt     time.Time
 	leaving   bool
@@ -61,8 +61,8 @@ const maxAnswers = 1 << 20
 const longestMoveWait = 10 * time.Minute
 
 // connect begins a connection to a pool, in goroutines of its own. They end with news that it has ended.
-func (m *PoolMiner) connect(ctx context.Context, p *minedPool) *minerConn {
-	ctx, cancel := context.WithCancel(ctx)
+func (m *PoolMiner) connect(whole context.Context, p *minedPool) *minerConn {
+	ctx, cancel := context.WithCancel(whole)
 	c := &minerConn{
 		PoolMiner: m, pool: p, url: p.url, cancel: cancel, wake: make(chan struct{}, 1), shares: map[uint64]*waitingShare{},
 	}
@@ -75,8 +75,11 @@ func (m *PoolMiner) connect(ctx context.Context, p *minedPool) *minerConn {
 	}
 	c.before, p.before = p.before, nil
 	c.client = stratum.NewClient(config)
+	// Also one that was left, and waits for answers.
+	forget := context.AfterFunc(whole, func() { time.AfterFunc(lingerAtEnd, func() { c.end(errLeft) }) })
 	m.group.Go(func() {
 		defer cancel()
+		defer forget()
 		err := c.run(ctx)
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -237,6 +240,22 @@ func (c *minerConn) write(conn net.Conn, done <-chan struct{}) {
 	}
 }
 
+// hungError says what a pool should have done long ago.
+type hungError struct{ text string }
+
+func (e *hungError) Error() string { return e.text }
+
+// stable reports whether the pool worked well enough that its failures before don't count, at the time now, when it failed again. One that
+// hangs must have taken shares for a while: if it never answered, we would come back to it soon for ever, and waste all the time until
+// it counts as hung. The caller holds mu.
+func (c *minerConn) stable(why error, now time.Time) bool {
+	t := c.config.Times.Stable
+	if errors.As(why, new(*hungError)) {
+		return c.accepted.Sub(c.usedSince) >= t
+	}
+	return !c.accepted.IsZero() || now.Sub(c.usedSince) >= t
+}
+
 // hung says what the pool should have done long ago.
 func (c *minerConn) hung(now time.Time) error {
 	c.mu.Lock()
@@ -245,11 +264,11 @@ func (c *minerConn) hung(now time.Time) error {
 	waiting, since := c.client.Outstanding()
 	switch {
 	case c.latest == nil && now.Sub(c.connected) > t.Handshake:
-		return fmt.Errorf("no job within %s of connecting", t.Handshake)
+		return &hungError{fmt.Sprintf("no job within %s of connecting", t.Handshake)}
 	case waiting > 0 && now.Sub(since) > t.Reply:
-		return fmt.Errorf("no answer to a share within %s", t.Reply)
+		return &hungError{fmt.Sprintf("no answer to a share within %s", t.Reply)}
 	case c.latest != nil && now.Sub(c.jobAt) > t.Job:
-		return fmt.Errorf("no new job within %s", t.Job)
+		return &hungError{fmt.Sprintf("no new job within %s", t.Job)}
 	}
 	return nil
 }
@@ -303,7 +322,7 @@ func (c *minerConn) Replied(number uint64, r stratum.Reply) {
 	}
 	delete(c.shares, number)
 	if r.Accepted {
-		c.fruitful = true
+		c.accepted = time.Now()
 		c.answered(c, s, AnswerAccepted, "")
 	} else {
 		c.answered(c, s, AnswerRejected, rejection(r))

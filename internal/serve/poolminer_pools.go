@@ -140,7 +140,7 @@ func (s *supervisor) hear(n connNews) error {
 	p.before = c.before
 	if active {
 		p.before = c.client
-		if c.fruitful || now.Sub(c.usedSince) >= s.config.Times.Stable {
+		if c.stable(n.err, now) {
 			p.failures = 0
 		}
 	}

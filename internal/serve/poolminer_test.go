@@ -709,3 +709,27 @@ func genericKernel(t *testing.T) hash.Kernel {
 	require.NoError(t, err)
 	return kernel
 }
+
+// A pool that sends jobs and answers no share is tried more and more rarely, however long each time took.
+func TestPoolMinerHangsAgain(t *testing.T) {
+	hung, good := newScriptPool(t), newScriptPool(t)
+	hung.answer = func(*scriptConn, []byte, share.Verdict) {}
+	url := hung.listen(nil)
+	r := startPoolMiner(t, PoolMinerConfig{
+		Pools: []PoolURL{url, good.listen(nil)},
+		Times: PoolTimes{Retry: 10 * time.Millisecond, LongestRetry: time.Hour, Stable: time.Nanosecond, Reply: 100 * time.Millisecond},
+	})
+	for i := range 4 {
+		var e PoolLost
+		for n, found := 1, -1; found < i; n++ { // the other one may be slow too, on a busy machine
+			if e = awaitEvents[PoolLost](r, n)[n-1]; e.Pool == url.String() {
+				found++
+			}
+		}
+		require.Contains(t, e.Error, "no answer to a share")
+		require.GreaterOrEqual(t, e.Retry, seconds(5*time.Millisecond<<i))
+	}
+	r.end()
+	hung.close()
+	good.close()
+}
