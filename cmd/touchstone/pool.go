@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"sync"
 	"syscall"
@@ -289,7 +290,7 @@ func explainListen(err error) error {
 			"--status 127.0.0.1:0 for any that is free, or show none with --status off")
 	case errors.Is(err, syscall.EADDRINUSE):
 		return withHint(err, "another program listens there: stop it, or choose another port with --listen, such as --listen 127.0.0.1:3433")
-	case errors.Is(err, syscall.EACCES):
+	case errors.Is(err, syscall.EACCES) && !errors.As(err, new(*fs.PathError)):
 		return withHint(err, "ports below 1024 are for the system: choose another with --listen")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return withHint(err, "the address is none of this machine's: --listen 0.0.0.0:3333 is all of them")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,9 @@ type program struct {
 	lookupEnv func(string) (string, bool)
 	refused   func() []*hash.Refusal // kernels that compute wrong
 	measure   measureFunc            // nil means bench.Run
-	args      []string               // the command line
+
+	eventsLost sync.Once // it was said that events are lost
+	args       []string  // the command line
 }
 
 // run parses args, runs the command they name, reports its error if there is

@@ -80,11 +80,20 @@ type turnedAway struct {
 // operating system; by one goroutine at a time.
 func Listen(address string, c ListenConfig, onEvent func(Event)) (*Listener, error) {
 	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
-	inner, err := lc.Listen(context.Background(), "tcp", address)
+	inner, err := lc.Listen(context.Background(), networkOf(address), address)
 	if err != nil {
 		return nil, listenError(address, err)
 	}
 	return newListener(inner, c, onEvent), nil
+}
+
+// networkOf returns the network to listen on: an address of IPv4 is meant as one, 0.0.0.0 too, which Go takes for IPv6 as well.
+func networkOf(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
+		return "tcp4"
+	}
+	return "tcp"
 }
 
 // listenError says in short why nothing listens on address.

@@ -140,6 +140,9 @@ func (p *Proxy) configure(c ProxyConfig) error {
 		if url.User != "" || url.Password != "" {
 			return &PoolCredentialsError{url}
 		}
+		if err := checkLoop(url, c.Listen); err != nil {
+			return err
+		}
 		urls = append(urls, url)
 	}
 	switch {

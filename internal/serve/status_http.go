@@ -68,7 +68,7 @@ func ListenStatus(address string, source StatusSource) (*StatusServer, error) {
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		return nil, fmt.Errorf("status: %q is no HOST:PORT", address)
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := net.Listen(networkOf(address), address)
 	if err != nil {
 		var system *os.SyscallError
 		if errors.As(err, &system) {
