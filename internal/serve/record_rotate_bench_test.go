@@ -15,7 +15,8 @@ import (
 )
 
 // BenchmarkRecorderRotation begins another file while 10 000 connections remember eight jobs each, and some of them go on finding 3300
-// shares a second: how long it takes until all have moved, how much memory, how long shares wait for it meanwhile, and what is lost.
+// shares a second: how long it takes until all have moved, how much memory, how long shares wait for it meanwhile, and what is lost. Each
+// run writes 700 MB: use -benchtime 1x.
 func BenchmarkRecorderRotation(b *testing.B) {
 	const sessions, jobs, busy = 10_000, 8, 100
 	for range b.N {
