@@ -25,6 +25,10 @@ type Answer struct {
 	Dispute string `json:"dispute,omitempty"`
 }
 
+// taken reports whether the node had the block in its best chain then, as far as it
+// said.
+func (a *Answer) taken() bool { return a.Accepted && (a.Reason == "" || a.Reason == "duplicate") }
+
 // reasons are the words that nodes give, in plain words.
 var reasons = map[string]string{
 	"duplicate":              "the node already has the block",

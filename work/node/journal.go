@@ -72,7 +72,8 @@ type Entry struct {
 
 type record struct {
 	Entry
-	name string // of the block's file; in done, empty if only the answer is there
+	name  string // of the block's file; in done, empty if only the answer is there
+	taken bool   // the answer was that the node took it, and not beside its chain
 }
 
 // A Problem is something in the journal's folder that is neither an intact block
@@ -168,7 +169,7 @@ func (j *Journal) readDone() error {
 			}
 			if err == nil {
 				r := records[hash]
-				r.Hash, r.Time = hash, n.Time
+				r.Hash, r.Time, r.taken = hash, n.Time, n.Answer.taken()
 				records[hash] = r
 				continue
 			}
@@ -230,7 +231,7 @@ func (j *Journal) readPending() error {
 				return err
 			}
 		}
-		r := record{Entry{Hash: hash, Size: len(block)}, name}
+		r := record{Entry: Entry{Hash: hash, Size: len(block)}, name: name}
 		if info, err := file.Info(); err == nil {
 			r.Time = info.ModTime()
 		}
@@ -276,7 +277,7 @@ func (j *Journal) Add(block []byte) (hash chainhash.Hash, added bool, err error)
 	if _, ok := j.pending[hash]; ok || j.doneSet[hash] {
 		return hash, false, nil
 	}
-	r := record{Entry{hash, len(block), time.Now()}, blockName(hash, block)}
+	r := record{Entry: Entry{hash, len(block), time.Now()}, name: blockName(hash, block)}
 	if err := place(j.disk, filepath.Join(j.dir, pendingDir, r.name), block); err != nil {
 		return hash, false, fmt.Errorf("block journal: %w", err)
 	}
@@ -300,13 +301,14 @@ func (j *Journal) Pending() []Entry {
 	return entries
 }
 
-// Latest returns the latest n blocks that got an answer and are kept, newest first.
+// Latest returns the latest n blocks that a node took, and not beside its chain,
+// as far as they are kept, newest first.
 func (j *Journal) Latest(n int) []Entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var entries []Entry
 	for i := len(j.done) - 1; i >= 0 && len(entries) < n; i-- {
-		if j.done[i].name != "" {
+		if j.done[i].name != "" && j.done[i].taken {
 			entries = append(entries, j.done[i].Entry)
 		}
 	}
@@ -366,7 +368,7 @@ func (j *Journal) Resolve(hash chainhash.Hash, a Answer) error {
 	if err := j.move(hash); err != nil {
 		return fmt.Errorf("block journal: %w", err)
 	}
-	r.Time = now
+	r.Time, r.taken = now, a.taken()
 	j.done = append(j.done, r)
 	j.doneSet[hash] = true
 	j.trim()

@@ -83,3 +83,60 @@ func TestRecheck(t *testing.T) {
 		b.stop()
 	})
 }
+
+// Of two blocks for one place, only the one that the chain went on from is given again: the other would take its place, and what
+// follows find no parent.
+func TestRecheckSiblings(t *testing.T) {
+	child := func(parent chainhash.Hash, n int) []byte {
+		b := block(n)
+		copy(b[4:], parent[:])
+		return b
+	}
+	hashOf := func(b []byte) chainhash.Hash { return chainhash.DoubleHashH(b[:80]) }
+	first := child(chainhash.Hash{}, 1)
+	won, lost := child(hashOf(first), 2), child(hashOf(first), 3)
+	last := child(hashOf(won), 4)
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("a")
+		has := map[chainhash.Hash]bool{{}: true}
+		var tip chainhash.Hash
+		f.submit = func(_ context.Context, b []byte) (Answer, error) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			hash, parent := hashOf(b), chainhash.Hash(b[4:36])
+			switch {
+			case has[hash]:
+				return Answer{Final: true, Accepted: true, Reason: "duplicate"}, nil
+			case !has[parent]:
+				return Answer{Reason: "prev-blk-not-found"}, nil
+			case parent != tip && hash == hashOf(lost):
+				return Answer{Final: true, Reason: "stale-prevblk"}, nil
+			}
+			has[hash] = true
+			if parent != tip {
+				return Answer{Accepted: true, Reason: "inconclusive"}, nil
+			}
+			tip = hash
+			return Answer{Final: true, Accepted: true}, nil
+		}
+		b := submit(t, t.TempDir(), osDisk{}, f)
+		for _, one := range [][]byte{first, won, last, lost} {
+			_, err := b.Found(one)
+			require.NoError(t, err)
+			synctest.Wait()
+			time.Sleep(time.Second)
+		}
+		require.Equal(t, hashOf(last), tip)
+		f.set(func() {
+			tip = hashOf(first)
+			delete(has, hashOf(won))
+			delete(has, hashOf(last))
+		})
+		b.Recheck()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		require.True(t, has[hashOf(won)])
+		require.True(t, has[hashOf(last)])
+		b.stop()
+	})
+}
