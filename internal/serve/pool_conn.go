@@ -166,12 +166,20 @@ func (c *poolConn) send(out []byte, write func([]byte, func())) {
 func (c *poolConn) tellDevice() {
 	agent, worker := c.session.UserAgent(), c.session.Worker()
 	if agent != c.agent || worker != c.worker {
-		c.device.Is(agent, worker)
+		// Whoever authorizes one name after the other fills no lists with them.
+		known := slices.Contains(c.workers, worker)
+		if known {
+			c.device.Is(agent, worker)
+		} else {
+			c.device.Is(agent, "")
+		}
 		if worker != c.worker {
 			if c.worker == "" {
 				c.pool.conns.working.Add(1)
 			}
-			c.pool.emit(DeviceAuthorized{c.name, c.peer, worker, agent})
+			if known {
+				c.pool.emit(DeviceAuthorized{c.name, c.peer, worker, agent})
+			}
 		}
 		c.agent, c.worker = agent, worker
 	}
@@ -288,7 +296,7 @@ func (h poolHandler) Job(s *stratum.ServerSession, fresh bool) *stratum.ServerJo
 // Judged implements stratum.ServerHandler.
 func (h poolHandler) Judged(s *stratum.ServerSession, sub *stratum.Submit, v *share.Verdict, err error) {
 	c := s.Owner.(*poolConn)
-	if w := sub.Submission.Worker; w == c.worker || slices.Contains(c.workers, w) {
+	if w := sub.Submission.Worker; slices.Contains(c.workers, w) {
 		c.device.Is("", w)
 	}
 	c.device.Judged(v, err, c.now)

@@ -824,6 +824,25 @@ func TestPoolJobsFull(t *testing.T) {
 	}
 }
 
+// A device that authorizes worker after worker takes no more room in the status than the first of them.
+func TestPoolManyWorkers(t *testing.T) {
+	f := newFakeNode(hardBits)
+	p := startPool(t, PoolConfig{Backend: backend(t, f, t.TempDir()), Vardiff: stratum.Vardiff{SharesPerMinute: -1, Start: 1e-9}})
+	m := p.connect(stratum.ClientConfig{Worker: "w"})
+	w := m.next()
+	for i := range 2 * maxWorkersOfDevice {
+		_, err := fmt.Fprintf(m.conn, `{"id":%d,"method":"mining.authorize","params":["w%d","x"]}`+"\n", 1000+i, i)
+		require.NoError(t, err)
+	}
+	m.submit(w, m.solve(w, false))
+	require.True(t, m.reply().Accepted)
+	s := p.pool.Snapshot()
+	require.Len(t, s.Workers, maxWorkersOfDevice)
+	require.EqualValues(t, 1, s.Devices[0].Credited)
+	require.Equal(t, maxWorkersOfDevice, s.Devices[0].Workers)
+	eventually(t, "they are told", func() bool { return len(eventsOf[DeviceAuthorized](p.recorder)) == maxWorkersOfDevice })
+}
+
 // Templates of one tip share the memory of the transactions that they have in common.
 func TestShareTransactions(t *testing.T) {
 	tx := func(b byte) work.TemplateTransaction {
