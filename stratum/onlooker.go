@@ -1,6 +1,7 @@
 package stratum
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -61,9 +62,9 @@ var ErrResumed = errors.New("the connection goes on after something of it was mi
 // Onlooker follows one connection by the messages on it and keeps sessions in step with it: what the pool granted, which jobs
 // and difficulties it sent. It is for one goroutine.
 //
-// mining.authorize counts from the request on and is withdrawn if refused; what subscribe and configure grant counts when the
-// answer is seen; version masks hold at once, difficulties and extranonces from the next job on. A connection that did not begin
-// with an open event or a mining.subscribe is one whose beginning was not seen: see [share.Session.Assume]. So is one in which a
+// mining.authorize counts from the request on and is withdrawn if refused; one that could not be read, or was left out, counts for good.
+// What subscribe and configure grant counts when the answer is seen; version masks hold at once, difficulties and extranonces from
+// the next job on. A connection that did not begin with an open event or a mining.subscribe is one whose beginning was not seen: see [share.Session.Assume]. So is one in which a
 // difficulty, an extranonce or an answer that grants something could not be read, from there on. What else the pool sent and could
 // not be read may have been a job: from then on, submissions for jobs not seen are not judged.
 type Onlooker struct {
@@ -165,8 +166,15 @@ func (o *Onlooker) wire(from From, line []byte, now time.Time, h Handler) error 
 		defer func() { o.message = Message{} }()
 	}
 	if err := Decode(line, &o.message); err != nil {
-		if from == FromPool {
+		switch {
+		case from == FromPool:
 			o.unreadable(h)
+		case len(line) == 0 || bytes.Contains(line, []byte(MethodAuthorize)):
+			// Pools read more than we do, such as passwords that are not UTF-8, and recordings leave out what may be such: who is let
+			// in mines, and who is not has no use for it.
+			for _, s := range o.sessions {
+				s.Authorize("")
+			}
 		}
 		return fmt.Errorf("%s: %w", from, err)
 	}

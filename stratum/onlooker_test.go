@@ -235,6 +235,19 @@ func TestOnlookerOpenedAgain(t *testing.T) {
 
 // TestOnlookerUnreadable shows that what the pool sent and can't be read is told, stops nothing, and makes nothing look wrong that
 // may have been right.
+// A pool may let in who has a password that is not UTF-8; recordings leave such a line out.
+func TestOnlookerUnreadableAuthorize(t *testing.T) {
+	for _, line := range []string{"{\"id\":3,\"method\":\"mining.authorize\",\"params\":[\"w\",\"\xff\"]}", ""} {
+		s := newStory(t)
+		s.miner(subscribe, configure)
+		s.pool(subscribed, configured)
+		require.Error(t, s.onlooker.Observe(FromMiner, []byte(line), s.now, s))
+		s.pool(authorized, difficulty512, notify)
+		s.miner(submit)
+		require.Equal(t, "accepted", s.judged())
+	}
+}
+
 func TestOnlookerUnreadable(t *testing.T) {
 	other := strings.Replace(submit, `"1"`, `"77"`, 1)
 	for _, test := range []struct {
