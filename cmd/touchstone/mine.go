@@ -120,7 +120,7 @@ With --pool they are kernel, kernel_refused and
   pool_lost    pool, error, retry
   pool_moves   pool, to, wait: it sends us to another address of its own
   reconnect_refused
-               pool, to: it wanted to send us out of its domain
+               pool, to, untold: it wanted to send us out of its domain
   pool_message
                pool, text, untold (messages before it that came too fast)
   pool_unreadable

@@ -90,7 +90,7 @@ func TestMinePool(t *testing.T) {
 	require.Contains(t, log.String(), "touchstone: mining at stratum+tcp://"+address+" as carol with ")
 	require.Contains(t, log.String(), "touchstone: connected to stratum+tcp://"+address+" as carol: difficulty 1e-05, version bits 1fffe000\n")
 	require.Contains(t, log.String(), "touchstone: found a block for stratum+tcp://"+address+": 00")
-	require.Contains(t, log.String(), "; 1 of the accepted were blocks; ")
+	require.Contains(t, log.String(), "; 1 block among them; ")
 	require.NotContains(t, log.String(), "hidden")
 	require.Less(t, strings.Count(log.String(), "\n"), 12, "not a line for each share")
 }

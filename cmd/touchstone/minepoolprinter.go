@@ -68,11 +68,11 @@ func poolEventText(e serve.Event) (text string, result bool) {
 		}
 		return text, false
 	case serve.ReconnectRefused:
-		return fmt.Sprintf("warning: pool %s wants us to mine at %s, which is not of its domain: refused, for so hash rate is stolen", e.Pool, e.To), false
+		return fmt.Sprintf("warning: pool %s wants us to mine at %s, which is not of its domain: refused, for so hash rate is stolen%s", e.Pool, e.To, untoldText(e.Untold)), false
 	case serve.PoolMessage:
-		return fmt.Sprintf("pool %s says: %s", e.Pool, e.Text), false
+		return fmt.Sprintf("pool %s says: %s%s", e.Pool, e.Text, untoldText(e.Untold)), false
 	case serve.PoolUnreadable:
-		return fmt.Sprintf("pool %s sent what can't be used: %s", e.Pool, e.Error), false
+		return fmt.Sprintf("pool %s sent what can't be used: %s%s", e.Pool, e.Error, untoldText(e.Untold)), false
 	case serve.ShareIsFound:
 		return fmt.Sprintf("found a block for %s: %s", e.Pool, e.Hash), false
 	case serve.ShareAnswered:
@@ -102,7 +102,7 @@ func poolStoppedText(e serve.MinerStopped) string {
 		text += fmt.Sprintf(", %d without an answer", e.Unknown)
 	}
 	if e.Blocks > 0 {
-		text += fmt.Sprintf("; %d of the accepted were blocks", e.Blocks)
+		text += fmt.Sprintf("; %s among them", count(int64(e.Blocks), "block"))
 	}
 	return text + fmt.Sprintf("; %shashes in %s (%shashes/s)", siRate(float64(e.Hashes)),
 		formatDuration(e.Elapsed.Duration()), siRate(e.Rate))

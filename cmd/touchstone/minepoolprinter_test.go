@@ -29,7 +29,7 @@ func TestPoolEventText(t *testing.T) {
 		"block not answered by the pool: " + hash.String() + " (the connection ended)": serve.ShareAnswered{Hash: hash, Block: true, Answer: serve.AnswerUnknown},
 		"": serve.ShareAnswered{Answer: serve.AnswerAccepted},
 		"warning: pool " + pool + " wants us to mine at evil:1, which is not of its domain: refused, for so hash rate is stolen": serve.ReconnectRefused{Pool: pool, To: "evil:1"},
-		"stopped: 1 share accepted, 2 rejected, 3 without an answer; 1 of the accepted were blocks; 72.0 Mhashes in 16s (4.50 Mhashes/s)": serve.MinerStopped{
+		"stopped: 1 share accepted, 2 rejected, 3 without an answer; 1 block among them; 72.0 Mhashes in 16s (4.50 Mhashes/s)": serve.MinerStopped{
 			Accepted: 1, Rejected: 2, Unknown: 3, Blocks: 1, Hashes: 72e6, Elapsed: 16, Rate: 4.5e6},
 		"a plain line": serve.Notice{Text: "a plain line"},
 	} {

@@ -29,16 +29,17 @@ type PoolMoves struct {
 
 // ReconnectRefused says that a pool wanted to send us out of its domain, where somebody else may be paid. We stay.
 type ReconnectRefused struct {
-	Pool string `json:"pool"`
-	To   string `json:"to"`
+	Pool   string `json:"pool"`
+	To     string `json:"to"`
+	Untold int    `json:"untold"` // as in PoolMessage
 }
 
 // PoolMessage is what a pool has to say to its miners.
 type PoolMessage struct {
 	Pool string `json:"pool"`
 	Text string `json:"text"`
-	// Untold are how many of the events PoolMessage, PoolUnreadable and ReconnectRefused before it were not told
-	// because they came too fast.
+	// Untold are how many events of the same kind before it were not told because they came too fast. Where none follows
+	// that could say so, a Notice does.
 	Untold int `json:"untold"`
 }
 

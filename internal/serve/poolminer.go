@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -121,11 +122,13 @@ type PoolMiner struct {
 	serving  *minerConn      // shares go to it
 	searched []*searchedWork // whose shares are welcome, oldest first
 	stopping bool
+	ended    bool           // the last event was told
 	waiting  int            // shares that wait for their answers, on all connections
 	blocking int            // those of them that are blocks
 	racing   chainhash.Hash // parent of a block that was handed in and may have been taken
-	limiter  *rate.Limiter
-	untold   int
+	messages pace           // of messages of pools
+	garbage  pace           // of what can't be used
+	refusals pace           // of what is refused: chatter can't hide it
 	started  time.Time
 	rate     rateMeter
 	tally    minerTally
@@ -191,9 +194,9 @@ func NewPoolMiner(c PoolMinerConfig) (*PoolMiner, error) {
 	}
 	m := &PoolMiner{
 		config: c, choice: thisMachine, enough: make(chan struct{}), poke: make(chan struct{}, 1),
-		// Twenty messages at once, and one each second: a pool can't fill a log.
-		limiter: rate.NewLimiter(1, 20),
-		events:  newEventQueue(c.OnEvent),
+		// Some at once, and one each second: a pool can't fill a log.
+		messages: newPace(20), garbage: newPace(20), refusals: newPace(5),
+		events: newEventQueue(c.OnEvent),
 	}
 	m.config.OnEvent = m.events.put
 	m.room.L = &m.mu
@@ -251,6 +254,10 @@ func (m *PoolMiner) Run(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	hashes, elapsed, t := m.hashes(), time.Since(m.started), m.tally
+	for _, p := range []*pace{&m.messages, &m.garbage, &m.refusals} {
+		m.tellUntold(p)
+	}
+	m.ended = true
 	m.config.OnEvent(MinerStopped{
 		Accepted: t.accepted, Rejected: t.rejected, Unknown: t.unknown, Blocks: t.blocks,
 		Hashes: hashes, Elapsed: seconds(elapsed), Rate: float64(hashes) / max(elapsed.Seconds(), 1e-9),
@@ -431,23 +438,56 @@ func (m *PoolMiner) answered(c *minerConn, s *waitingShare, answer, words string
 
 // unreadable tells that a pool sent what can't be used. The caller holds mu.
 func (m *PoolMiner) unreadable(c *minerConn, err error) {
-	if m.allowed() {
-		m.config.OnEvent(PoolUnreadable{c.pool.url.String(), err.Error(), m.takeUntold()})
+	if untold, tell := m.mayTell(&m.garbage); tell {
+		m.config.OnEvent(PoolUnreadable{c.pool.url.String(), err.Error(), untold})
 	}
 }
 
-// allowed reports whether a message of a pool may be told now. The caller holds mu.
-func (m *PoolMiner) allowed() bool {
-	if m.limiter.Allow() {
-		return true
-	}
-	m.untold++
-	return false
+// pace bounds how often a kind of event is told.
+type pace struct {
+	limiter *rate.Limiter
+	untold  int
+	waiting bool // for the time to tell how many were not told
 }
 
-func (m *PoolMiner) takeUntold() (n int) {
-	n, m.untold = m.untold, 0
-	return n
+func newPace(atOnce int) pace { return pace{limiter: rate.NewLimiter(1, atOnce)} }
+
+// untoldAfter is when it is told how many were not, if no other event of the kind has done so.
+const untoldAfter = 10 * time.Second
+
+// mayTell reports whether an event of a pool may be told now, and how many before it were not. The caller holds mu.
+func (m *PoolMiner) mayTell(p *pace) (untold int, tell bool) {
+	if p.limiter.Allow() {
+		untold, p.untold = p.untold, 0
+		return untold, true
+	}
+	p.untold++
+	if !p.waiting {
+		p.waiting = true
+		time.AfterFunc(untoldAfter, func() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.tellUntold(p)
+		})
+	}
+	return 0, false
+}
+
+// tellUntold says that a pool said more than was told. The caller holds mu.
+func (m *PoolMiner) tellUntold(p *pace) {
+	n := p.untold
+	p.untold, p.waiting = 0, false
+	if n == 0 || m.ended {
+		return
+	}
+	what := "messages of pools"
+	switch p {
+	case &m.garbage:
+		what = "things of pools that can't be used"
+	case &m.refusals:
+		what = "wishes of pools to mine elsewhere, all refused,"
+	}
+	m.config.OnEvent(Notice{fmt.Sprintf("%s were not told, because they came too fast: %d", what, n)})
 }
 
 // hashes is how many were tried. The caller holds mu.

@@ -354,8 +354,8 @@ func (c *minerConn) Reconnect(host string, port int, wait time.Duration) {
 		to.Port = port
 	}
 	if !sameDomain(c.pool.url.Host, to.Host) {
-		if c.allowed() {
-			c.config.OnEvent(ReconnectRefused{c.pool.url.String(), to.Address()})
+		if untold, tell := c.mayTell(&c.refusals); tell {
+			c.config.OnEvent(ReconnectRefused{c.pool.url.String(), to.Address(), untold})
 		}
 		return
 	}
@@ -372,8 +372,8 @@ func (c *minerConn) Reconnect(host string, port int, wait time.Duration) {
 
 // Message implements stratum.ClientHandler.
 func (c *minerConn) Message(text string) {
-	if c.allowed() {
-		c.config.OnEvent(PoolMessage{c.pool.url.String(), text, c.takeUntold()})
+	if untold, tell := c.mayTell(&c.messages); tell {
+		c.config.OnEvent(PoolMessage{c.pool.url.String(), text, untold})
 	}
 }
 

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"runtime"
 	"slices"
@@ -732,4 +733,28 @@ func TestPoolMinerHangsAgain(t *testing.T) {
 	r.end()
 	hung.close()
 	good.close()
+}
+
+// However much a pool has to say, it is told where it wants to send us, and how much was left out.
+func TestPoolMinerChatter(t *testing.T) {
+	pool := newScriptPool(t)
+	r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{pool.listen(nil)}})
+	c := pool.next()
+	message := `{"id":null,"method":"client.show_message","params":["flood"]}` + "\n"
+	c.send(strings.Repeat(message, 500) + lines(`{"id":null,"method":"client.reconnect","params":["evil.example",3333,0]}`,
+		`{"id":null,"method":"mining.set_difficulty","params":[-1]}`))
+	require.Equal(t, "evil.example:3333", awaitEvents[ReconnectRefused](r, 1)[0].To)
+	awaitEvents[PoolUnreadable](r, 1)
+	told := len(awaitEvents[PoolMessage](r, 20))
+	r.end()
+	for _, n := range minerEvents[PoolMessage](r) {
+		told += n.Untold
+	}
+	if said := minerEvents[Notice](r); len(said) > 0 {
+		var n int
+		_, err := fmt.Sscanf(said[len(said)-1].Text, "messages of pools were not told, because they came too fast: %d", &n)
+		require.NoError(t, err)
+		told += n
+	}
+	require.GreaterOrEqual(t, told, 500)
 }
