@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -68,6 +69,12 @@ func shorten(s string) string {
 		return strconv.Quote(s)
 	}
 	return strconv.Quote(s[:most]) + "…"
+}
+
+// nameText is a name that a device gave itself. What is too long is cut in the
+// middle: addresses differ at both ends, and the rig's name stands last.
+func nameText(s string) string {
+	return strconv.Quote(shortMiddle(strings.ToValidUTF8(s, "?"), 24))
 }
 
 // joinParts is as many of the parts of a status line as fit columns.

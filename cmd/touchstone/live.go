@@ -122,7 +122,7 @@ func liveHeader(s *serve.Snapshot, perMinute float64) []string {
 			parts = append(parts, fmt.Sprintf("%d crossed a block", t.Crossed))
 		}
 	}
-	parts = append(parts, count(t.Blocks, "block"))
+	parts = append(parts, count(t.Blocks, "block")+" found")
 	return append(parts, "up "+formatDuration(s.Time.Sub(s.Started)))
 }
 

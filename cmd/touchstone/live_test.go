@@ -334,7 +334,7 @@ func TestLiveRun(t *testing.T) {
 	elsewhere := &console{out: bufio.NewWriter(io.Discard), err: &log, width: func() int { return 0 }}
 	run(&liveView{con: elsewhere}, 100*time.Second, func() {})
 	require.Equal(t, 3, strings.Count(log.String(), "\n"))
-	require.Contains(t, log.String(), "touchstone: pool on regtest, height 7; 0 devices; 0.00 shares/min; 0 blocks; up ")
+	require.Contains(t, log.String(), "touchstone: pool on regtest, height 7; 0 devices; 0.00 shares/min; 0 blocks found; up ")
 	log.Reset()
 	run(&liveView{con: elsewhere, quiet: true}, 100*time.Second, func() {})
 	require.Empty(t, log.String())

@@ -119,14 +119,14 @@ func eventText(e serve.Event) (text string, result bool) {
 	case serve.BlockWaiting:
 		return fmt.Sprintf("block %s waits: %s; sent again in %s", heightText(e.Height), e.Error, formatDuration(e.Retry.Duration())), false
 	case serve.NodeLost:
-		return fmt.Sprintf("node lost: %s; tried again in %s", e.Error, formatDuration(e.Retry.Duration())), false
+		return fmt.Sprintf("node lost: %s; trying again in %s", e.Error, formatDuration(e.Retry.Duration())), false
 	case serve.NodeBack:
 		if e.InUse {
 			return "templates come from " + e.Node, false
 		}
 		return "node works: " + e.Node, false
 	case serve.NoTemplate:
-		return fmt.Sprintf("no template: %s; tried again in %s", e.Error, formatDuration(e.Retry.Duration())), false
+		return fmt.Sprintf("no template: %s; trying again in %s", e.Error, formatDuration(e.Retry.Duration())), false
 	case serve.Notice:
 		return e.Text, false
 	case serve.Status:

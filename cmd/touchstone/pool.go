@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -82,6 +81,8 @@ event (hashes in display order, durations in seconds):
                session, peer, tls
   device_authorized
                session, peer, worker, user_agent
+  device_refused
+               session, peer, worker, error: the first of a connection
   device_gone  session, peer, worker, reason, accepted, refused (shares),
                elapsed
   pool_found   hash, height, job, difficulty (of the hash), session, peer,
@@ -95,22 +96,13 @@ event (hashes in display order, durations in seconds):
   node_lost    node, error, retry
   node_back    node, in_use
   no_template  error, retry
-  banned       address, reason, for
-  turned_away  reason (banned, full, per_address, header, tls), count, address,
-               error: connections closed before their first line
-  accept_failed
-               listen, error, retry
-  record       file: recorded there from now on
-  record_failed
-               file, error, sessions
-  record_resumed
-               file, lines (lost), elapsed
-  notice       text
+` + serverEventsUsage + `  notice       text
   pool_status  connections, working (with a worker), rate (hashes/s that the
                shares of the last 10 minutes stand for), shares, refused,
                accepted (blocks), height, difficulty, template_age, outdated
                (so old that it may not be the tip's any more), elapsed
-  pool_stopped accepted, refused, pending (blocks), shares, elapsed
+  pool_stopped accepted, refused, pending (blocks), shares (credited),
+               shares_refused, elapsed
 
 What is wrong at the start (password, address, another chain, a node that does
 not answer, an address in use) is an error; later it is told and tried again,
@@ -232,11 +224,7 @@ func (c *poolCommand) serve(cmd *cobra.Command, backend *serve.Backend, printer 
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
 	defer c.program.onReload(ctx, cmd, func() ([]string, error) { return c.reload(cmd, pool) })()
-	view := &liveView{con: c.program.con, source: pool, quiet: c.server.json}
-	var group sync.WaitGroup
-	defer group.Wait()
-	printer.started = func() { group.Go(func() { view.run(ctx) }) }
-	defer cancel()
+	defer c.program.show(ctx, pool, c.server.json)()
 	return pool.Run(ctx)
 }
 

@@ -14,7 +14,6 @@ import (
 type poolPrinter struct {
 	program *program
 	json    bool
-	started func() // called when the pool serves; nil for nothing
 
 	mu     sync.Mutex
 	guests guestBook
@@ -26,10 +25,6 @@ func (p *poolPrinter) print(e serve.Event) {
 	defer p.mu.Unlock()
 	now := time.Now()
 	con := p.program.con
-	if _, ok := e.(serve.PoolStarted); ok && p.started != nil {
-		// Not before the words that are printed once.
-		defer p.started()
-	}
 	if p.json {
 		p.program.printEventJSON(now, e)
 		return
@@ -48,7 +43,7 @@ func (p *poolPrinter) print(e serve.Event) {
 			con.Log("  %s", oneLine(command))
 		}
 		return
-	case serve.DeviceAuthorized, serve.DeviceGone:
+	case serve.DeviceAuthorized, serve.DeviceRefused, serve.DeviceGone:
 		if !p.guests.note(e, now) {
 			return
 		}
@@ -66,13 +61,15 @@ func (p *poolPrinter) print(e serve.Event) {
 func servingText(e serve.Event) (text string, result bool) {
 	switch e := e.(type) {
 	case serve.DeviceAuthorized:
-		text := fmt.Sprintf("%s joined from %s", shorten(e.Worker), e.Peer)
+		text := fmt.Sprintf("%s joined from %s", nameText(e.Worker), e.Peer)
 		if e.UserAgent != "" {
-			text += " (" + shorten(e.UserAgent) + ")"
+			text += " (" + nameText(e.UserAgent) + ")"
 		}
 		return text, false
+	case serve.DeviceRefused:
+		return fmt.Sprintf("%s refused as worker, from %s: %s", nameText(e.Worker), e.Peer, e.Error), false
 	case serve.DeviceGone:
-		who := shorten(e.Worker)
+		who := nameText(e.Worker)
 		if e.Worker == "" {
 			if e.Reason == "" {
 				return "", false
@@ -88,22 +85,12 @@ func servingText(e serve.Event) (text string, result bool) {
 		}
 		return text, false
 	case serve.PoolFound:
-		return fmt.Sprintf("%s found block %d: %s", shorten(e.Worker), e.Height, e.Hash), false
+		return fmt.Sprintf("%s found block %d: %s", nameText(e.Worker), e.Height, e.Hash), false
 	case serve.BlockRefused:
 		if e.Reason == "stale-prevblk" {
 			// What happens where several devices search for the same block.
 			return fmt.Sprintf("block %s came too late: %s%s", heightText(e.Height), e.Hash, resentText(e.Resent)), true
 		}
-	case serve.Banned:
-		return fmt.Sprintf("%s is kept out for %s: %s", e.Address, formatDuration(e.For.Duration()), e.Reason), false
-	case serve.TurnedAway:
-		text := fmt.Sprintf("%s turned away (%s), the last from %s", count(int64(e.Count), "connection"), e.Reason, e.Address)
-		if e.Error != "" {
-			text += ": " + e.Error
-		}
-		return text, false
-	case serve.AcceptFailed:
-		return fmt.Sprintf("no connection can be taken at %s: %s; tried again in %s", e.Listen, e.Error, formatDuration(e.Retry.Duration())), false
 	case serve.PoolStopped:
 		text := fmt.Sprintf("stopped: %s accepted", count(int64(e.Accepted), "block"))
 		if e.Refused > 0 {
@@ -112,9 +99,13 @@ func servingText(e serve.Event) (text string, result bool) {
 		if e.Pending > 0 {
 			text += fmt.Sprintf(", %d kept to be sent by the next run", e.Pending)
 		}
-		return text + fmt.Sprintf("; %s in %s", count(int64(e.Shares), "share"), formatDuration(e.Elapsed.Duration())), false
+		text += fmt.Sprintf("; %s credited", count(int64(e.Shares), "share"))
+		if e.SharesRefused > 0 {
+			text += fmt.Sprintf(", %d refused", e.SharesRefused)
+		}
+		return text + ", in " + formatDuration(e.Elapsed.Duration()), false
 	}
-	return eventText(e)
+	return serverEventText(e)
 }
 
 // poolStartedText is what one needs to know to use the pool, and commands that
@@ -184,11 +175,12 @@ type guestBook struct {
 	begin        time.Time
 	told         int
 	joined, left int
+	refused      int
 }
 
 // note counts a device, and reports whether it is to be told by itself.
 func (g *guestBook) note(e serve.Event, now time.Time) bool {
-	if g.told == 0 && g.joined == 0 && g.left == 0 {
+	if *g == (guestBook{begin: g.begin}) {
 		g.begin = now
 	}
 	if g.told < fewGuests {
@@ -198,6 +190,8 @@ func (g *guestBook) note(e serve.Event, now time.Time) bool {
 	switch e := e.(type) {
 	case serve.DeviceAuthorized, serve.DeviceJoined:
 		g.joined++
+	case serve.DeviceRefused:
+		g.refused++
 	case serve.DeviceLeft:
 		g.left++
 	case serve.DeviceGone:
@@ -213,15 +207,18 @@ func (g *guestBook) summary(now time.Time) string {
 	if now.Sub(g.begin) < guestWindow {
 		return ""
 	}
-	joined, left := g.joined, g.left
-	*g = guestBook{}
-	switch {
-	case joined > 0 && left > 0:
-		return fmt.Sprintf("%s more joined, %d left", count(int64(joined), "device"), left)
-	case joined > 0:
-		return fmt.Sprintf("%s more joined", count(int64(joined), "device"))
-	case left > 0:
-		return fmt.Sprintf("%s more left", count(int64(left), "device"))
+	var parts []string
+	for _, what := range []struct {
+		n    int
+		text string
+	}{{g.joined, "joined"}, {g.refused, "refused"}, {g.left, "left"}} {
+		switch {
+		case what.n > 0 && len(parts) == 0:
+			parts = append(parts, strings.Replace(count(int64(what.n), "device"), " ", " more ", 1)+" "+what.text)
+		case what.n > 0:
+			parts = append(parts, fmt.Sprintf("%d %s", what.n, what.text))
+		}
 	}
-	return ""
+	*g = guestBook{}
+	return strings.Join(parts, ", ")
 }

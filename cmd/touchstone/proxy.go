@@ -67,7 +67,7 @@ event (hashes in display order, durations in seconds):
   proxy_started  listen (URLs), status (URL), pools, recording (folder), mode
                  (transparent, enforce, share-rate), share_rate
   device_joined  session, peer, pool
-  device_left    session, peer, pool, reason, elapsed
+  device_left    session, peer, pool, worker (empty: unknown), reason, elapsed
   device_turned_away
                  peer, error (why no pool could be reached), untold (others
                  before that were not told of)

@@ -74,11 +74,15 @@ func proxyEventText(e serve.Event) (text string, result bool) {
 	case serve.DeviceJoined:
 		return fmt.Sprintf("device %s: joined to %s", e.Peer, e.Pool), false
 	case serve.DeviceLeft:
-		return fmt.Sprintf("device %s: %s, after %s", e.Peer, e.Reason, formatDuration(e.Elapsed.Duration())), false
+		who := e.Peer
+		if e.Worker != "" {
+			who = nameText(e.Worker) + " at " + who
+		}
+		return fmt.Sprintf("device %s: %s, after %s", who, e.Reason, formatDuration(e.Elapsed.Duration())), false
 	case serve.DeviceTurnedAway:
 		return fmt.Sprintf("device %s: turned away%s: no pool could be reached: %s", e.Peer, untoldText(e.Untold), e.Error), false
 	case serve.PoolLost:
-		return fmt.Sprintf("pool lost: %s; tried again in %s", e.Error, formatDuration(e.Retry.Duration())), false
+		return fmt.Sprintf("pool does not work: %s; trying again in %s", e.Error, formatDuration(e.Retry.Duration())), false
 	case serve.PoolBack:
 		return "pool works again: " + e.Pool, false
 	case serve.PoolRedirects:

@@ -30,7 +30,7 @@ func serverEventText(e serve.Event) (text string, result bool) {
 		}
 		return text, false
 	case serve.AcceptFailed:
-		return fmt.Sprintf("no connection can be taken at %s: %s; tried again in %s", e.Listen, e.Error, formatDuration(e.Retry.Duration())), false
+		return fmt.Sprintf("no connection can be taken at %s: %s; trying again", e.Listen, e.Error), false
 	case serve.RecordBegun:
 		return "recording in " + e.File, false
 	case serve.RecordFailed:

@@ -140,6 +140,16 @@ func (d *Device) Is(userAgent, worker string) {
 	}
 }
 
+// Worker returns the worker that Is named last, "" if none.
+func (d *Device) Worker() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.part == nil {
+		return ""
+	}
+	return d.part.name
+}
+
 // use makes a worker's part the one in use, if there is one.
 func (d *Device) use(worker string) bool {
 	if d.part != nil && d.part.name == worker {

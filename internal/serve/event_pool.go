@@ -37,6 +37,15 @@ type DeviceAuthorized struct {
 	UserAgent string `json:"user_agent"`
 }
 
+// DeviceRefused says that a worker was not welcomed. Of a connection, the first
+// is told.
+type DeviceRefused struct {
+	Session string `json:"session"`
+	Peer    string `json:"peer"`
+	Worker  string `json:"worker"`
+	Error   string `json:"error"`
+}
+
 // DeviceGone says that a connection ended.
 type DeviceGone struct {
 	Session  string  `json:"session"`
@@ -83,17 +92,20 @@ type PoolStatus struct {
 
 // PoolStopped is the last event of a pool.
 type PoolStopped struct {
-	Accepted int     `json:"accepted"` // blocks of this run
-	Refused  int     `json:"refused"`
-	Pending  int     `json:"pending"` // blocks without a final answer, kept for the next run
-	Shares   uint64  `json:"shares"`
-	Elapsed  Seconds `json:"elapsed"`
+	Accepted int    `json:"accepted"` // blocks of this run
+	Refused  int    `json:"refused"`
+	Pending  int    `json:"pending"` // blocks without a final answer, kept for the next run
+	Shares   uint64 `json:"shares"`  // credited
+	// SharesRefused are those that were refused or not judged.
+	SharesRefused uint64  `json:"shares_refused"`
+	Elapsed       Seconds `json:"elapsed"`
 }
 
 func (PoolStarted) Kind() string      { return "pool_started" }
 func (JobOffered) Kind() string       { return "job_offered" }
 func (DeviceConnected) Kind() string  { return "device_connected" }
 func (DeviceAuthorized) Kind() string { return "device_authorized" }
+func (DeviceRefused) Kind() string    { return "device_refused" }
 func (DeviceGone) Kind() string       { return "device_gone" }
 func (PoolFound) Kind() string        { return "pool_found" }
 func (PoolStatus) Kind() string       { return "pool_status" }

@@ -31,6 +31,7 @@ type DeviceLeft struct {
 	Session string  `json:"session"`
 	Peer    string  `json:"peer"`
 	Pool    string  `json:"pool"`
+	Worker  string  `json:"worker"` // named last, as far as was judged; "" if none was
 	Reason  string  `json:"reason"`
 	Elapsed Seconds `json:"elapsed"`
 }

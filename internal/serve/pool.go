@@ -242,9 +242,9 @@ func (p *Pool) Run(ctx context.Context) error {
 	stopSending()
 	last.Wait()
 
-	accepted, _ := p.shares.counts()
+	accepted, refused := p.shares.counts()
 	p.mu.Lock()
-	stopped := PoolStopped{p.accepted, p.refused, len(b.Journal.Pending()), accepted, seconds(time.Since(p.started))}
+	stopped := PoolStopped{p.accepted, p.refused, len(b.Journal.Pending()), accepted, refused, seconds(time.Since(p.started))}
 	p.mu.Unlock()
 	p.emit(stopped)
 	select {

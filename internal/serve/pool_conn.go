@@ -37,6 +37,7 @@ type poolConn struct {
 	agent   string    // as the device was last told of
 	worker  string
 	workers []string // that were authorized
+	refusal bool     // a worker was refused
 	target  float64  // difficulty, likewise
 
 	address string // that its payee is known by; "" where all pay the same
@@ -83,7 +84,7 @@ func (p *Pool) serve(ctx context.Context, l *Lines, at *ListenAt) error {
 	case c.cause != nil:
 		gone.Reason = c.cause.Error()
 	case ctx.Err() == nil && !errors.Is(err, io.EOF):
-		gone.Reason = err.Error()
+		gone.Reason = dialCause(err).Error()
 	}
 	c.mu.Unlock()
 	c.track.Close(end)
@@ -259,6 +260,10 @@ func (h poolHandler) Authorize(s *stratum.ServerSession, worker, _ string) error
 	c := s.Owner.(*poolConn)
 	if h.config.Solo {
 		if err := h.pay(c, worker); err != nil {
+			if !c.refusal {
+				c.refusal = true
+				h.emit(DeviceRefused{c.name, c.peer, worker, err.Error()})
+			}
 			return err
 		}
 	}
@@ -279,7 +284,7 @@ func (h poolHandler) pay(c *poolConn, worker string) error {
 	}
 	script, err := work.AddressScript(address, h.config.Backend.Network)
 	if err != nil {
-		return fmt.Errorf("who finds a block here is paid at the address that is the worker's name, up to its first dot: %w", err)
+		return fmt.Errorf("the worker's name must be who is paid: %w", err)
 	}
 	if c.payee, err = h.payees.take(address, script); err != nil {
 		return err

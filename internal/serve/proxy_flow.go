@@ -141,7 +141,7 @@ func (c *proxyConn) left(now time.Time) {
 	if c.sane.Load() && !c.answered.Load() && !c.draining.Load() && errors.Is(c.reason, errPoolLeft) && c.upstream.mute.Add(1) > 1 {
 		c.proxy.upstreams.failed(c.upstream, fmt.Errorf("%s: closes connections without an answer", c.upstream.url))
 	}
-	c.proxy.emit(DeviceLeft{c.session, c.peer, c.upstream.url.String(), c.reason.Error(), seconds(now.Sub(c.joined))})
+	c.proxy.emit(DeviceLeft{c.session, c.peer, c.upstream.url.String(), c.status.Worker(), c.reason.Error(), seconds(now.Sub(c.joined))})
 }
 
 // Why connections end.
