@@ -233,8 +233,6 @@ func TestOnlookerOpenedAgain(t *testing.T) {
 	require.ErrorIs(t, s.onlooker.Observe(FromMiner, []byte(submit), s.now, s), ErrClosed)
 }
 
-// TestOnlookerUnreadable shows that what the pool sent and can't be read is told, stops nothing, and makes nothing look wrong that
-// may have been right.
 // A pool may let in who has a password that is not UTF-8; recordings leave such a line out.
 func TestOnlookerUnreadableAuthorize(t *testing.T) {
 	for _, line := range []string{"{\"id\":3,\"method\":\"mining.authorize\",\"params\":[\"w\",\"\xff\"]}", ""} {
@@ -248,6 +246,8 @@ func TestOnlookerUnreadableAuthorize(t *testing.T) {
 	}
 }
 
+// TestOnlookerUnreadable shows that what the pool sent and can't be read is told, stops nothing, and makes nothing look wrong that
+// may have been right.
 func TestOnlookerUnreadable(t *testing.T) {
 	other := strings.Replace(submit, `"1"`, `"77"`, 1)
 	for _, test := range []struct {
