@@ -61,8 +61,8 @@ type witness struct {
 	pool    string
 	device  *Device
 
-	// outstanding is how many requests the pool has not answered, as far as the judge has got.
-	outstanding atomic.Int64
+	// unanswered is how many shares the pool has not answered, as far as the judge has got.
+	unanswered atomic.Int64
 
 	// Guarded by the judge's mu.
 	bytes, messages int // that wait or are being judged
@@ -155,11 +155,11 @@ func (j *judge) add(item judgeItem, line []byte) {
 	item.of.messages++
 }
 
-// idle reports whether all that was given to the judge is judged, and answered by the pool.
+// idle reports whether all that was given to the judge is judged, and the pool has answered all shares.
 func (w *witness) idle() bool {
 	w.judge.mu.Lock()
 	defer w.judge.mu.Unlock()
-	return w.messages == 0 && w.outstanding.Load() == 0
+	return w.messages == 0 && w.unanswered.Load() == 0
 }
 
 // run judges until stop is called and all that was queued until then is judged.
@@ -215,7 +215,7 @@ func (j *judge) one(w *witness, item *judgeItem, line []byte) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			w.failed = true
-			w.outstanding.Store(0)
+			w.unanswered.Store(0)
 			j.onEvent(JudgeFailed{w.session, w.peer, fmt.Sprint(cause)})
 		}
 		if item.what == itemClose {
@@ -246,5 +246,5 @@ func (j *judge) one(w *witness, item *judgeItem, line []byte) {
 	case itemClose:
 		w.onlooker.Close(item.now, w)
 	}
-	w.outstanding.Store(int64(w.onlooker.Outstanding()))
+	w.unanswered.Store(int64(w.shares.waiting))
 }

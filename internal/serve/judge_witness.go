@@ -171,8 +171,9 @@ func disagreement(session, pool string, s *bookedShare, reply stratum.Reply) Dis
 
 // shareBook are the shares of a connection that wait for their answers, in the order of their numbers.
 type shareBook struct {
-	all  []bookedShare
-	head int // those before it are answered
+	all     []bookedShare
+	head    int // those before it are answered
+	waiting int // not answered
 }
 
 type bookedShare struct {
@@ -192,6 +193,7 @@ func (b *shareBook) put(number uint64, s bookedShare) {
 	}
 	s.number = number
 	b.all = append(b.all, s)
+	b.waiting++
 }
 
 func (b *shareBook) take(number uint64) (s bookedShare, ok bool) {
@@ -200,6 +202,7 @@ func (b *shareBook) take(number uint64) (s bookedShare, ok bool) {
 			continue
 		}
 		s, b.all[i] = b.all[i], bookedShare{}
+		b.waiting--
 		for b.head < len(b.all) && b.all[b.head].number == 0 {
 			b.head++
 		}

@@ -100,7 +100,7 @@ type proxied interface {
 	check(now time.Time)
 	// drain stops taking in what the device sends.
 	drain()
-	// settled reports whether the pool has answered all.
+	// settled reports whether the pool has answered all shares.
 	settled() bool
 	// end closes the connection for that reason. It can be called more than once, and the first reason is told.
 	end(reason error)

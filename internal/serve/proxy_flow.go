@@ -44,7 +44,7 @@ type proxyConn struct {
 	status   *Device
 
 	// Times since joined, in nanoseconds; 0 for never.
-	asked atomic.Int64 // when the device said something that the pool has not answered
+	asked atomic.Int64 // when something of the device was forwarded that the pool has not answered
 	moved atomic.Int64 // when something was forwarded
 	half  atomic.Int64 // when one direction ended
 	// carried are reads whose bytes are not written yet.

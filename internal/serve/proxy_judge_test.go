@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/stretchr/testify/require"
@@ -81,6 +82,24 @@ func TestProxyCrossed(t *testing.T) {
 				tally = s.Forwarded.Tally
 			}
 			require.Equal(t, []int64{1, 1}, []int64{tally.Crossed, tally.Disagreements}, "verify shares says the same")
+		})
+	}
+}
+
+// Requests that no pool need answer don't keep a device from being settled; shares do.
+func TestProxySettles(t *testing.T) {
+	for name, c := range map[string]ProxyConfig{"transparent": {}, "enforce": {Enforce: true}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, c)
+			settled := func() bool { return r.all()[0].settled() }
+			job := r.job("job", 1, mainnetBits)
+			r.tells(string(stratum.AppendNotify(nil, job, true)))
+			r.asks(`{"id":3,"method":"mining.extranonce.subscribe","params":[]}` + "\n")
+			require.Eventually(t, settled, patience, time.Millisecond)
+			r.asks(r.share(10, job, r.theirs.MetBy))
+			require.False(t, settled())
+			r.tells(answered("10"))
+			require.Eventually(t, settled, patience, time.Millisecond)
 		})
 	}
 }

@@ -128,11 +128,8 @@ func (r *rewriter) carry(from stratum.From, src *Lines, take func(line []byte, n
 			return
 		}
 		now := time.Now()
-		if from == stratum.FromMiner {
-			r.asked.CompareAndSwap(0, r.since(now))
-			if mayBe(line, "mining.") {
-				r.sane.Store(true)
-			}
+		if from == stratum.FromMiner && mayBe(line, "mining.") {
+			r.sane.Store(true)
 		}
 		take(line, now)
 		r.forwarded(from, now)
@@ -171,7 +168,7 @@ func (r *rewriter) drain() {
 func (r *rewriter) settled() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.pools.onlooker.Outstanding() == 0
+	return r.shares.waiting == 0
 }
 
 // fromDevice forwards a line of the device, or answers it.
@@ -184,6 +181,7 @@ func (r *rewriter) fromDevice(line []byte, now time.Time) {
 	r.configured(line)
 	if r.fate == fateForward {
 		ticket = r.pools.saw(stratum.FromMiner, line, now, poolEar{r})
+		r.asked.CompareAndSwap(0, r.since(now))
 		r.up.Write(line, r.written(line, ticket))
 		return
 	}
@@ -198,7 +196,6 @@ func (r *rewriter) fromDevice(line []byte, now time.Time) {
 	}
 	ticket = max(ticket, r.device.saw(stratum.FromPool, r.out, now, quiet{}))
 	r.lines.Reply(r.out, r.written(line, ticket))
-	r.asked.Store(0)
 }
 
 // configured looks for the least difficulty that the device asks for.

@@ -219,6 +219,35 @@ func TestProxyShareRate(t *testing.T) {
 	require.EqualValues(t, 1, stopped.Blocks)
 }
 
+// A share that is answered here says nothing of a pool that does not answer: else one that hangs would never be noticed.
+func TestProxyRewriterNoticesSilence(t *testing.T) {
+	r := newRig(t, ProxyConfig{Enforce: true, Silence: time.Minute})
+	job := r.job("job", 1, mainnetBits)
+	r.tells(string(stratum.AppendNotify(nil, job, true)))
+	r.asks(r.share(10, job, r.theirs.MetBy)) // never answered
+	for range 2 {
+		r.says(r.share(11, job, misses(r.theirs)))
+		require.Contains(t, r.deviceHears(), `"error":[23,`)
+	}
+	r.all()[0].check(time.Now().Add(2 * time.Minute))
+	hearsEnd(t, r.device)
+	require.Contains(t, waitEvent[DeviceLeft](r.testProxy).Reason, "no answer for 1m")
+}
+
+// But for what the pool was not asked it owes no answer.
+func TestProxyRewriterIsPatient(t *testing.T) {
+	r := newRig(t, ProxyConfig{Enforce: true, Silence: time.Minute})
+	job := r.job("job", 1, mainnetBits)
+	r.tells(string(stratum.AppendNotify(nil, job, true)))
+	for range 2 {
+		r.says(r.share(11, job, misses(r.theirs)))
+		require.Contains(t, r.deviceHears(), `"error":[23,`)
+	}
+	r.all()[0].check(time.Now().Add(2 * time.Minute))
+	r.asks(r.share(10, job, r.theirs.MetBy))
+	r.tells(answered("10"))
+}
+
 // replay judges the recording.
 func (r *rig) replay(t testing.TB) *collected {
 	files, err := filepath.Glob(filepath.Join(r.dir, "*.jsonl"))
