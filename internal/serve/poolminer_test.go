@@ -259,7 +259,8 @@ func TestPoolMinerCut(t *testing.T) {
 	c := pool.next()
 	c.credited(1, "a")
 	c.send(`{"id":null,"method":"mining.notify","params":["b","00`)
-	c.conn.Close()
+	// Not Close: with shares that were not read, that would be a reset.
+	require.NoError(t, c.conn.(*net.TCPConn).CloseWrite())
 	pool.next().credited(3, "a")
 	require.Contains(t, awaitEvents[PoolLost](r, 1)[0].Error, "closed the connection")
 	require.Zero(t, r.end().Rejected)
