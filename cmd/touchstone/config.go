@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -255,26 +256,49 @@ func (p *program) parseAgain(cmd, fresh *cobra.Command) error {
 	return p.applySettings(fresh)
 }
 
-// onReload calls reload when the process is told to read its configuration
+// reload is what came of reading the flags of a command that runs again: those
+// that changed, and those that change nothing before a restart.
+type reload struct{ changed, restart []string }
+
+// reloadable is a command that can be given other flags while it runs.
+type reloadable interface {
+	command() *cobra.Command
+	check(cmd *cobra.Command, args []string) error
+}
+
+// reloader returns what onReload calls for cmd: it reads the flags again, into a
+// command that fresh makes, and has take give them to the role that runs. Only
+// those that are named can change.
+func reloader[C reloadable](p *program, cmd *cobra.Command, named []string, fresh func() C, take func(C) error) func() (reload, error) {
+	last := cmd
+	return func() (r reload, err error) {
+		next := fresh()
+		read := next.command()
+		if err := p.parseAgain(cmd, read); err != nil {
+			return r, err
+		}
+		if err := next.check(read, nil); err != nil {
+			return r, err
+		}
+		if err := take(next); err != nil {
+			return r, err
+		}
+		r.restart = changedFlags(cmd, read, named...)
+		for _, name := range changedFlags(last, read) {
+			if slices.Contains(named, name) {
+				r.changed = append(r.changed, name)
+			}
+		}
+		last = read
+		return r, nil
+	}
+}
+
+// onReload calls again when the process is told to read its configuration
 // again: by SIGHUP, where there is such a thing, if cmd was given --config. It
-// says what came of it. Without --config SIGHUP ends the process, as it does
-// with others. reload is called by one goroutine, until ctx ends or stop is
-// called, which waits for that.
-//
-//	defer p.onReload(ctx, cmd, func() (restart []string, err error) {
-//		next := &poolCommand{program: p}
-//		fresh := next.command()
-//		if err := p.parseAgain(cmd, fresh); err != nil {
-//			return nil, err
-//		}
-//		if err := next.check(fresh, nil); err != nil {
-//			return nil, err
-//		}
-//		… pool.Reload(config)
-//	})()
-//
-// restart names flags that changed, but change nothing before a restart.
-func (p *program) onReload(ctx context.Context, cmd *cobra.Command, reload func() (restart []string, err error)) (stop func()) {
+// says what came of it. again is called by one goroutine, until ctx ends or stop
+// is called, which waits for that.
+func (p *program) onReload(ctx context.Context, cmd *cobra.Command, again func() (reload, error)) (stop func()) {
 	f := cmd.Flags().Lookup("config")
 	if f == nil || f.Value.String() == "" {
 		return func() {}
@@ -291,7 +315,7 @@ func (p *program) onReload(ctx context.Context, cmd *cobra.Command, reload func(
 			case <-ctx.Done():
 				return
 			case <-hangups:
-				p.reloaded(f.Value.String(), reload)
+				p.reloaded(f.Value.String(), again)
 			}
 		}
 	}()
@@ -301,17 +325,21 @@ func (p *program) onReload(ctx context.Context, cmd *cobra.Command, reload func(
 	}
 }
 
-// reloaded calls reload and says what came of it.
-func (p *program) reloaded(file string, reload func() (restart []string, err error)) {
-	restart, err := reload()
+// reloaded calls again and says what came of it.
+func (p *program) reloaded(file string, again func() (reload, error)) {
+	r, err := again()
 	if err != nil {
 		p.report(fmt.Errorf("everything stays as it was: %w", err))
 		return
 	}
-	p.con.Log("touchstone: read %s again", oneLine(file))
-	if len(restart) > 0 {
-		p.con.Log("touchstone: changed, but not before a restart: %s", strings.Join(restart, ", "))
+	if len(r.restart) > 0 {
+		p.con.Log("touchstone: warning: changed, but not before a restart: %s", strings.Join(r.restart, ", "))
 	}
+	changed := "no flag changed that can without a restart"
+	if len(r.changed) > 0 {
+		changed = "changed: " + strings.Join(r.changed, ", ")
+	}
+	p.con.Log("touchstone: read %s again, and certificates: %s", oneLine(file), changed)
 }
 
 // changedFlags names the flags whose values differ in two commands that are

@@ -45,21 +45,12 @@ func TestReload(t *testing.T) {
 	defer cancel()
 	var s serverCommand
 	s.ran = func(cmd *cobra.Command) error {
-		current := cmd
-		stop := p.onReload(ctx, cmd, func() ([]string, error) {
-			var next serverCommand
-			fresh := next.command()
-			if err := p.parseAgain(cmd, fresh); err != nil {
-				return nil, err
-			}
-			if err := next.flags.check(fresh); err != nil {
-				return nil, err
-			}
-			restart := changedFlags(current, fresh, "max-conns")
-			current = fresh
-			reloaded <- next.flags
-			return restart, nil
-		})
+		stop := p.onReload(ctx, cmd, reloader(p, cmd, []string{"max-conns", "idle", "lines-per-second"},
+			func() *serverCommand { return new(serverCommand) },
+			func(next *serverCommand) error {
+				reloaded <- next.flags
+				return nil
+			}))
 		defer stop()
 		reloaded <- s.flags
 		<-ctx.Done()
@@ -85,8 +76,11 @@ func TestReload(t *testing.T) {
 	hangUp()
 	second := <-reloaded
 	require.Equal(t, "2 11 9s x", fmt.Sprint(second.maxConns, second.linesPerSecond, second.idle, " ", second.record))
-	says("touchstone: changed, but not before a restart: record\n")
-	says("touchstone: read " + name + " again\n")
+	says("touchstone: warning: changed, but not before a restart: record\n" +
+		"touchstone: read " + name + " again, and certificates: changed: max-conns\n")
+	hangUp()
+	<-reloaded
+	says("touchstone: read " + name + " again, and certificates: no flag changed that can without a restart\n")
 
 	write("max-cons = 3\n")
 	hangUp()
@@ -163,7 +157,7 @@ func TestPoolReload(t *testing.T) {
 	says("touchstone: error: everything stays as it was: --max-conns: 0 is not 1 or more\n")
 	config("max-conns = 2\nrecord = \"elsewhere\"")
 	hangUp()
-	says("touchstone: changed, but not before a restart: record\n")
+	says("touchstone: warning: changed, but not before a restart: record\n")
 	require.NoError(t, ask(first))
 	second, err := net.Dial("tcp", address)
 	require.NoError(t, err)

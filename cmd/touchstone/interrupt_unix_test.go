@@ -64,3 +64,24 @@ func TestInterruptUnreadOutput(t *testing.T) {
 	require.Error(t, cmd.Wait())
 	require.Equal(t, exitCannotJudge, cmd.ProcessState.ExitCode())
 }
+
+// A terminal that is closed ends a pool as a signal does: with its last words.
+func TestHangup(t *testing.T) {
+	cmd := exec.Command("touchstone", "pool", "--listen", "127.0.0.1:0", "--status", "off", "--json", "--datadir", t.TempDir())
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	defer cmd.Process.Kill()
+	events := bufio.NewScanner(out)
+	require.True(t, events.Scan())
+	for !bytes.Contains(events.Bytes(), []byte(`"pool_started"`)) {
+		require.True(t, events.Scan())
+	}
+	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
+	last := ""
+	for events.Scan() {
+		last = events.Text()
+	}
+	require.NoError(t, cmd.Wait())
+	require.Contains(t, last, `"event":"pool_stopped"`)
+}

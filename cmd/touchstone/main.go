@@ -31,6 +31,25 @@ func main() { os.Exit(realMain()) }
 func realMain() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	p := &program{
+		// A terminal that is closed asks for a clean stop, too.
+		endAtHangup: func() {
+			hangups := make(chan os.Signal, 1)
+			notifyEnd(hangups)
+			go func() {
+				<-hangups
+				signal.Stop(hangups)
+				end()
+			}()
+		},
+		stdin:     os.Stdin,
+		stderr:    os.Stderr,
+		con:       newConsole(os.Stdout, os.Stderr),
+		lookupEnv: os.LookupEnv,
+		refused:   hash.Refused,
+	}
 	// The first signal asks for a clean stop; giving up the handler lets a
 	// second one end a process that does not obey.
 	finished := context.AfterFunc(ctx, func() {
@@ -39,12 +58,5 @@ func realMain() int {
 		os.Exit(exitCannotJudge)
 	})
 	defer finished()
-	p := &program{
-		stdin:     os.Stdin,
-		stderr:    os.Stderr,
-		con:       newConsole(os.Stdout, os.Stderr),
-		lookupEnv: os.LookupEnv,
-		refused:   hash.Refused,
-	}
 	return p.run(ctx, os.Args[1:])
 }

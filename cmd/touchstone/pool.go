@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"math"
 	"syscall"
@@ -48,7 +47,8 @@ Flags:
                             without, nor with --solo
   --solo                    pay each block to who found it: devices log in with
                             ADDRESS or ADDRESS.NAME as their worker
-  --difficulty D            of the first shares; default 1
+  --difficulty D            of the first shares; default 1, or the nearest that
+                            the next two allow
   --min-difficulty D        the least it may become; default 1e-9
   --max-difficulty D        the most; default: the network's, which is never
                             exceeded
@@ -136,6 +136,16 @@ func (c *poolCommand) command() *cobra.Command {
 // check reports flags that make no sense.
 func (c *poolCommand) check(cmd *cobra.Command, args []string) error {
 	given := cmd.Flags().Changed
+	if !given("min-difficulty") && given("max-difficulty") {
+		c.least = min(c.least, c.most)
+	}
+	if !given("difficulty") && c.least > 0 {
+		// It begins at the bound that is nearest.
+		c.difficulty = max(c.difficulty, c.least)
+		if given("max-difficulty") && c.most > 0 {
+			c.difficulty = min(c.difficulty, c.most)
+		}
+	}
 	positive := func(v float64) bool { return v > 0 && !math.IsInf(v, 0) }
 	switch {
 	case len(args) > 0:
@@ -152,8 +162,10 @@ func (c *poolCommand) check(cmd *cobra.Command, args []string) error {
 		return usageError(cmd, "--max-difficulty: %v is not above 0", c.most)
 	case given("max-difficulty") && c.least > c.most:
 		return usageError(cmd, "--min-difficulty %v is above --max-difficulty %v", c.least, c.most)
-	case c.difficulty < c.least || given("max-difficulty") && c.difficulty > c.most:
-		return withHint(fmt.Errorf("--difficulty %v is not between --min-difficulty and --max-difficulty", c.difficulty), "it is 1 if it is not given")
+	case c.difficulty < c.least:
+		return usageError(cmd, "--difficulty %v is below --min-difficulty %v", c.difficulty, c.least)
+	case given("max-difficulty") && c.difficulty > c.most:
+		return usageError(cmd, "--difficulty %v is above --max-difficulty %v", c.difficulty, c.most)
 	case c.shareRate < 0 || math.IsNaN(c.shareRate) || c.shareRate > maxShareRate:
 		return usageError(cmd, "--share-rate: %v is not from 0 to %d", c.shareRate, maxShareRate)
 	}
@@ -223,7 +235,15 @@ func (c *poolCommand) serve(cmd *cobra.Command, backend *serve.Backend, printer 
 	}
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer cancel()
-	defer c.program.onReload(ctx, cmd, func() ([]string, error) { return c.reload(cmd, pool) })()
+	defer c.program.onReload(ctx, cmd, reloader(c.program, cmd, poolReloaded,
+		func() *poolCommand { return &poolCommand{program: c.program} },
+		func(next *poolCommand) error {
+			config, err := next.config()
+			if err == nil {
+				_, err = pool.Reload(config)
+			}
+			return err
+		}))()
 	defer c.program.show(ctx, pool, c.server.json)()
 	return pool.Run(ctx)
 }
@@ -241,26 +261,8 @@ func (c *poolCommand) config() (serve.PoolConfig, error) {
 	}, err
 }
 
-// reload gives a running pool the flags as they are now.
-func (c *poolCommand) reload(cmd *cobra.Command, pool *serve.Pool) (restart []string, err error) {
-	next := &poolCommand{program: c.program}
-	fresh := next.command()
-	if err := c.program.parseAgain(cmd, fresh); err != nil {
-		return nil, err
-	}
-	if err := next.check(fresh, nil); err != nil {
-		return nil, err
-	}
-	config, err := next.config()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := pool.Reload(config); err != nil {
-		return nil, err
-	}
-	return changedFlags(cmd, fresh, "difficulty", "min-difficulty", "max-difficulty", "share-rate", "tag", "tls-cert", "tls-key",
-		"proxy-protocol", "max-conns", "max-conns-per-address", "idle", "lines-per-second", "ban"), nil
-}
+// poolReloaded are the flags that change without a restart.
+var poolReloaded = append([]string{"difficulty", "min-difficulty", "max-difficulty", "share-rate", "tag"}, serverReloaded...)
 
 func closeRecorder(r *serve.Recorder) error {
 	if r == nil {

@@ -23,6 +23,8 @@ type program struct {
 
 	eventsLost sync.Once // it was said that events are lost
 	args       []string  // the command line
+
+	endAtHangup func() // has SIGHUP end the run; nil leaves it alone
 }
 
 // run parses args, runs the command they name, reports its error if there is
@@ -31,7 +33,10 @@ func (p *program) run(ctx context.Context, args []string) int {
 	root := p.rootCommand()
 	p.args = args
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil {
+		err = blame(cmd, err)
+	}
 	// A result that did not reach its reader is no result.
 	if ferr := p.con.Close(); ferr != nil {
 		err = errors.Join(err, fmt.Errorf("standard output: %w", cause(ferr)))
@@ -65,7 +70,8 @@ Commands:
 
 Every flag can also be given as an environment variable: TOUCHSTONE_ and the
 flag's name in capitals, with _ for -, such as TOUCHSTONE_KERNEL. Flags win.
-An empty variable counts as not given.
+An empty variable counts as not given. Of a flag that can be repeated, a
+variable holds all values, with spaces between them.
 
 Results go to standard output; progress and logs go to standard error, and
 progress only if that is a terminal. The file name - is standard input.
@@ -89,7 +95,13 @@ func (p *program) rootCommand() *cobra.Command {
 			return missingCommand(cmd, args)
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return p.applySettings(cmd)
+			if err := p.applySettings(cmd); err != nil {
+				return err
+			}
+			if f := cmd.Flags().Lookup("config"); (f == nil || f.Value.String() == "") && p.endAtHangup != nil {
+				p.endAtHangup()
+			}
+			return nil
 		},
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}

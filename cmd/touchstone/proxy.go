@@ -206,30 +206,19 @@ func (c *proxyCommand) run(cmd *cobra.Command, args []string) (err error) {
 		return err
 	}
 	ctx := cmd.Context()
-	defer c.program.onReload(ctx, cmd, func() (restart []string, err error) {
-		next := &proxyCommand{program: c.program}
-		fresh := next.command()
-		if err := c.program.parseAgain(cmd, fresh); err != nil {
-			return nil, err
-		}
-		if err := next.check(fresh, nil); err != nil {
-			return nil, err
-		}
-		config, err := next.config()
-		if err != nil {
-			return nil, err
-		}
-		if _, err := proxy.Reload(config); err != nil {
-			return nil, err
-		}
-		return changedFlags(cmd, fresh, reloadedFlags...), nil
-	})()
+	defer c.program.onReload(ctx, cmd, reloader(c.program, cmd, proxyReloaded,
+		func() *proxyCommand { return &proxyCommand{program: c.program} },
+		func(next *proxyCommand) error {
+			config, err := next.config()
+			if err == nil {
+				_, err = proxy.Reload(config)
+			}
+			return err
+		}))()
 	defer c.program.show(ctx, proxy, c.server.json)()
 	return explainListen(proxy.Run(ctx))
 }
 
-// reloadedFlags change without a restart, for connections made from then on.
-var reloadedFlags = []string{
-	"pool", "pool-cert", "pool-timeout", "return", "enforce", "share-rate", "tls-cert", "tls-key", "proxy-protocol", "max-conns",
-	"max-conns-per-address", "idle", "lines-per-second", "ban",
-}
+// proxyReloaded are the flags that change without a restart, for connections
+// made from then on.
+var proxyReloaded = append([]string{"pool", "pool-cert", "pool-timeout", "return", "enforce", "share-rate"}, serverReloaded...)

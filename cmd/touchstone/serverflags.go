@@ -149,6 +149,10 @@ func (s *serverFlags) check(cmd *cobra.Command) error {
 // checkAddress reports what is no address to listen on. A missing host means
 // all addresses, and a name is looked up later.
 func checkAddress(flag, address string) error {
+	if strings.Contains(address, ",") {
+		return withHint(fmt.Errorf("--%s: %q is not HOST:PORT", flag, address),
+			"for several, repeat the flag; %s holds them with spaces between them", environmentName(flag))
+	}
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return withHint(fmt.Errorf("--%s: %q is not HOST:PORT", flag, address),
@@ -196,6 +200,9 @@ func (s *serverFlags) plain() []string {
 	}
 	return s.listen
 }
+
+// serverReloaded are those of the flags that change without a restart.
+var serverReloaded = []string{"tls-cert", "tls-key", "proxy-protocol", "max-conns", "max-conns-per-address", "idle", "lines-per-second", "ban"}
 
 // orNone turns a flag's 0, which switches something off, into what does so in
 // a config, where 0 means the default.

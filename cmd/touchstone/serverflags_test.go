@@ -177,3 +177,5 @@ func writeConfig(t *testing.T, text string) string {
 	require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 	return name
 }
+
+func (s *serverCommand) check(cmd *cobra.Command, _ []string) error { return s.flags.check(cmd) }
