@@ -458,22 +458,28 @@ func TestProxyOutlivesItsListener(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-// On a stop, what the device has sent is answered first.
+// On a stop, shares that the device has sent are answered first.
 func TestProxyDrains(t *testing.T) {
-	l := newLab(t, ProxyConfig{}, nil)
-	says(t, l.device, l.pool, subscribeLine)
-	go l.stop()
-	// The stop has begun when the proxy hears nothing any more.
-	for {
-		c, err := net.Dial("tcp", l.addr)
-		if err != nil {
-			break
-		}
-		c.Close()
+	for name, c := range map[string]ProxyConfig{"transparent": {}, "enforce": {Enforce: true}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, c)
+			job := r.job("job", 1, mainnetBits)
+			r.tells(string(stratum.AppendNotify(nil, job, true)))
+			r.asks(r.share(10, job, r.theirs.MetBy))
+			go r.stop()
+			// The stop has begun when the proxy hears nothing any more.
+			for {
+				c, err := net.Dial("tcp", r.addr)
+				if err != nil {
+					break
+				}
+				c.Close()
+			}
+			r.tells(answered("10"))
+			hearsEnd(t, r.device)
+			hearsEnd(t, r.lab.pool)
+		})
 	}
-	says(t, l.pool, l.device, `{"id":1,"result":[[],"aa",4],"error":null}`+"\n")
-	hearsEnd(t, l.device)
-	hearsEnd(t, l.pool)
 }
 
 func TestProxyConfig(t *testing.T) {
