@@ -172,20 +172,14 @@ func stackParts(parts []string, columns int) (lines []string) {
 	return lines
 }
 
-// liveInterval is the interval of a rate, in the unit that siRate gives the
-// rate itself: 12.9 to 13.6 T.
+// liveInterval is the interval of a rate, in the unit of its upper end: 12.9 to
+// 13.6 T.
 func liveInterval(r *serve.HashRate) string {
-	prefixed := siRate(r.Rate)
-	unit := 1.0
-	for v := r.Rate; v >= 999.5 && unit < 1e18; v /= 1000 {
+	high, unit := strings.TrimSpace(siRate(r.High)), 1.0
+	for v := r.High; v >= 999.5 && unit < 1e18; v /= 1000 {
 		unit *= 1000
 	}
-	_, prefix, _ := strings.Cut(prefixed, " ")
-	text := threeDigits(r.Low/unit) + " to " + threeDigits(r.High/unit)
-	if prefix != "" {
-		text += " " + prefix
-	}
-	return text
+	return threeDigits(r.Low/unit) + " to " + high
 }
 
 // percentText is n of all in percent, never 0 where there is one, and never 100

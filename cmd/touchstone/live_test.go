@@ -347,3 +347,19 @@ func TestPercentText(t *testing.T) {
 		require.Equal(t, want, percentText(n[0], n[1]))
 	}
 }
+
+// The unit fits the upper end: near 0 the lower one has none.
+func TestLiveInterval(t *testing.T) {
+	require.Equal(t, "0.00 to 54.6 M", liveInterval(&serve.HashRate{High: 54594701}))
+	require.Equal(t, "0.07 to 11.7 M", liveInterval(&serve.HashRate{Rate: 578e3, Low: 70e3, High: 11.727e6}))
+	require.Equal(t, "12.9 to 13.6 T", liveInterval(&serve.HashRate{Rate: 13.2e12, Low: 12.9e12, High: 13.6e12}))
+	require.Equal(t, "0.00 to 1.50", liveInterval(&serve.HashRate{High: 1.5}))
+}
+
+// At 40 columns the table still has what is refused.
+func TestLiveNarrow(t *testing.T) {
+	s := newFakeRole(t, "small", "refused").Snapshot()
+	text := strings.Join(liveText(&s, 100, 39, 20), "\n")
+	require.Contains(t, text, "REFUSED\n")
+	require.NotContains(t, text, "…")
+}

@@ -26,22 +26,22 @@ type deviceColumn struct {
 
 // deviceColumns are the columns of the table, as they stand beside each other.
 var deviceColumns = []deviceColumn{
-	{title: "WORKER", width: 16, left: true, grows: true, text: func(d *serve.DeviceStatus, _ time.Time) string {
+	{title: "WORKER", width: 14, left: true, grows: true, text: func(d *serve.DeviceStatus, _ time.Time) string {
 		if d.Worker == "" {
 			return "-"
 		}
 		return harmless(d.Worker)
 	}},
-	{title: "ADDRESS", width: 15, left: true, first: 2, text: func(d *serve.DeviceStatus, _ time.Time) string {
+	{title: "ADDRESS", width: 15, left: true, first: 3, text: func(d *serve.DeviceStatus, _ time.Time) string {
 		host, _, err := net.SplitHostPort(d.Peer)
 		if err != nil {
 			host = d.Peer
 		}
 		return harmless(host)
 	}},
-	{title: "AGENT", width: 16, left: true, first: 6, grows: true, text: func(d *serve.DeviceStatus, _ time.Time) string { return harmless(d.UserAgent) }},
-	{title: "POOL", width: 20, left: true, first: 8, grows: true, text: func(d *serve.DeviceStatus, _ time.Time) string { return harmless(d.Pool) }},
-	{title: "DIFF", width: 9, first: 3, text: func(d *serve.DeviceStatus, _ time.Time) string {
+	{title: "AGENT", width: 16, left: true, first: 7, grows: true, text: func(d *serve.DeviceStatus, _ time.Time) string { return harmless(d.UserAgent) }},
+	{title: "POOL", width: 20, left: true, first: 9, grows: true, text: func(d *serve.DeviceStatus, _ time.Time) string { return harmless(d.Pool) }},
+	{title: "DIFF", width: 9, first: 4, text: func(d *serve.DeviceStatus, _ time.Time) string {
 		if d.Difficulty == 0 {
 			return "-"
 		}
@@ -53,7 +53,7 @@ var deviceColumns = []deviceColumn{
 		}
 		return strings.TrimSpace(siRate(d.Recent.Rate))
 	}},
-	{title: "95 %", width: 13, first: 1, text: func(d *serve.DeviceStatus, _ time.Time) string {
+	{title: "95 %", width: 13, first: 2, text: func(d *serve.DeviceStatus, _ time.Time) string {
 		if d.Recent == nil {
 			return "-"
 		}
@@ -67,22 +67,22 @@ var deviceColumns = []deviceColumn{
 		return shortCount(d.Refused)
 	}},
 	{title: "DISAGREE", width: 8, first: 1, text: func(d *serve.DeviceStatus, _ time.Time) string { return shortCount(d.Disagreements) }},
-	{title: "BLOCKS", width: 6, first: 7, text: func(d *serve.DeviceStatus, _ time.Time) string { return shortCount(d.Blocks) }},
-	{title: "BEST", width: 9, first: 9, text: func(d *serve.DeviceStatus, _ time.Time) string {
+	{title: "BLOCKS", width: 6, first: 8, text: func(d *serve.DeviceStatus, _ time.Time) string { return shortCount(d.Blocks) }},
+	{title: "BEST", width: 9, first: 10, text: func(d *serve.DeviceStatus, _ time.Time) string {
 		if d.Best == 0 {
 			return "-"
 		}
 		return shortDifficulty(d.Best)
 	}},
-	{title: "REPLY", width: 6, first: 5, text: func(d *serve.DeviceStatus, _ time.Time) string { return latencyText(d.Reply) }},
-	{title: "ADDED", width: 6, first: 5, text: func(d *serve.DeviceStatus, _ time.Time) string { return latencyText(d.Added) }},
-	{title: "LAST", width: 6, first: 0, text: func(d *serve.DeviceStatus, now time.Time) string {
+	{title: "REPLY", width: 6, first: 6, text: func(d *serve.DeviceStatus, _ time.Time) string { return latencyText(d.Reply) }},
+	{title: "ADDED", width: 6, first: 6, text: func(d *serve.DeviceStatus, _ time.Time) string { return latencyText(d.Added) }},
+	{title: "LAST", width: 6, first: 1, text: func(d *serve.DeviceStatus, now time.Time) string {
 		if d.LastShare == nil {
 			return "-"
 		}
 		return agoText(now.Sub(*d.LastShare))
 	}},
-	{title: "UP", width: 6, first: 4, text: func(d *serve.DeviceStatus, now time.Time) string { return agoText(now.Sub(d.Connected)) }},
+	{title: "UP", width: 6, first: 5, text: func(d *serve.DeviceStatus, now time.Time) string { return agoText(now.Sub(d.Connected)) }},
 }
 
 // proxyColumns are those that say nothing of a pool of our own.

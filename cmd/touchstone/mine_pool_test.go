@@ -104,6 +104,9 @@ func TestMinePoolRefused(t *testing.T) {
 	require.Equal(t, 2, exit.ExitCode())
 	require.Contains(t, string(words), "touchstone: error: stratum+tcp://"+address+": the pool does not let worker \"nobody\" mine: ")
 	require.Contains(t, string(words), "touchstone: hint: name a worker that the pool knows with --pool-user")
+	require.Contains(t, string(words), "want", "the reason is told to its end")
+	require.NotContains(t, string(words), "trying again")
+	require.NotContains(t, string(words), "…")
 
 	// It is mended by naming one.
 	m := startMiner(t, "--pool", "nobody:x@"+address, "--pool", "tcp://"+payout+".rig1@"+address, "--shares", "1")

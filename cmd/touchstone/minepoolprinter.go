@@ -44,7 +44,7 @@ func wordsOr(words, otherwise string) string {
 func poolEventText(e serve.Event) (text string, result bool) {
 	switch e := e.(type) {
 	case serve.MinerStarted:
-		text = fmt.Sprintf("mining at %s as %s with %s", e.Pools[0], e.Worker, count(int64(e.Threads), "thread"))
+		text = fmt.Sprintf("mining at %s as %s with %s", e.Pools[0], shortMiddle(e.Worker, 60), count(int64(e.Threads), "thread"))
 		if len(e.Pools) > 1 {
 			text += "; if it fails, at " + strings.Join(e.Pools[1:], ", then ")
 		}
@@ -58,9 +58,9 @@ func poolEventText(e serve.Event) (text string, result bool) {
 		if e.VersionMask != "00000000" {
 			bits = "version bits " + e.VersionMask
 		}
-		return fmt.Sprintf("%s as %s: difficulty %s, %s", text, e.Worker, formatDifficulty(e.Difficulty), bits), false
+		return fmt.Sprintf("%s as %s: difficulty %s, %s", text, shortMiddle(e.Worker, 60), formatDifficulty(e.Difficulty), bits), false
 	case serve.PoolLost:
-		return fmt.Sprintf("pool %s lost: %s; tried again in %s", e.Pool, e.Error, formatDuration(e.Retry.Duration())), false
+		return fmt.Sprintf("pool %s does not work: %s; trying again in %s", e.Pool, e.Error, formatDuration(e.Retry.Duration())), false
 	case serve.PoolMoves:
 		text = fmt.Sprintf("pool %s sends us to %s", e.Pool, e.To)
 		if e.Wait > 0 {
@@ -112,11 +112,6 @@ func poolStoppedText(e serve.MinerStopped) string {
 // left out first.
 func poolStatusText(s serve.MinerStatus, columns int) string {
 	parts := []string{fmt.Sprintf("%sH/s, %dx %s", siRate(s.Rate), s.Threads, wordsOr(s.Kernel, "no kernel yet"))}
-	if s.Pool == "" {
-		parts = append(parts, "waiting for a pool")
-	} else {
-		parts = append(parts, fmt.Sprintf("diff %s, best %s", formatDifficulty(s.Difficulty), formatDifficulty(s.Best)))
-	}
 	shares := fmt.Sprintf("%s accepted", count(int64(s.Accepted), "share"))
 	if s.Rejected > 0 {
 		shares += fmt.Sprintf(", %d rejected", s.Rejected)
@@ -128,6 +123,11 @@ func poolStatusText(s serve.MinerStatus, columns int) string {
 		shares += fmt.Sprintf(", %s", count(int64(s.Blocks), "block"))
 	}
 	parts = append(parts, shares)
+	if s.Pool == "" {
+		parts = append(parts, "waiting for a pool")
+	} else {
+		parts = append(parts, "diff "+formatDifficulty(s.Difficulty), "best "+formatDifficulty(s.Best))
+	}
 	if s.Expected > 0 {
 		parts = append(parts, "share in "+formatDuration(s.Expected.Duration()))
 	}

@@ -19,7 +19,7 @@ func TestPoolEventText(t *testing.T) {
 		"connected to " + pool + " as w: difficulty 1, version bits 2000": serve.PoolConnected{Pool: pool, Address: "pool.example:3333", Worker: "w", Difficulty: 1, VersionMask: "2000"},
 		"connected to " + pool + " at eu.pool.example:1 as w: difficulty 0.5, no version bits may be rolled": serve.PoolConnected{
 			Pool: pool, Address: "eu.pool.example:1", Worker: "w", Difficulty: 0.5, VersionMask: "00000000"},
-		"pool " + pool + " lost: refused; tried again in 1.5s":                         serve.PoolLost{Pool: pool, Error: "refused", Retry: 1.5},
+		"pool " + pool + " does not work: refused; trying again in 1.5s":               serve.PoolLost{Pool: pool, Error: "refused", Retry: 1.5},
 		"pool " + pool + " sends us to h:1 in 10s":                                     serve.PoolMoves{Pool: pool, To: "h:1", Wait: 10},
 		"pool " + pool + " says: hello":                                                serve.PoolMessage{Pool: pool, Text: "hello"},
 		"pool " + pool + " sent what can't be used: no job":                            serve.PoolUnreadable{Pool: pool, Error: "no job"},
@@ -41,9 +41,9 @@ func TestPoolEventText(t *testing.T) {
 func TestPoolStatusText(t *testing.T) {
 	s := serve.MinerStatus{Rate: 4.47e6, Threads: 2, Kernel: "generic", Pool: "stratum+tcp://pool.example:3333", Difficulty: 1e-5, Best: 0.0012,
 		Expected: 3.754, Accepted: 3, Rejected: 1, Unknown: 2, Blocks: 1}
-	require.Equal(t, "4.47 MH/s, 2x generic | diff 1e-05, best 0.0012 | 3 shares accepted, 1 rejected, 2 unknown, 1 block | share in 3.8s | stratum+tcp://pool.example:3333",
+	require.Equal(t, "4.47 MH/s, 2x generic | 3 shares accepted, 1 rejected, 2 unknown, 1 block | diff 1e-05 | best 0.0012 | share in 3.8s | stratum+tcp://pool.example:3333",
 		poolStatusText(s, 200))
-	require.Equal(t, "0.00 H/s, 2x no kernel yet | waiting for a pool | 0 shares accepted", poolStatusText(serve.MinerStatus{Threads: 2}, 200))
+	require.Equal(t, "0.00 H/s, 2x no kernel yet | 0 shares accepted | waiting for a pool", poolStatusText(serve.MinerStatus{Threads: 2}, 200))
 	for columns := range 200 {
 		require.LessOrEqual(t, len(poolStatusText(s, columns)), columns)
 	}

@@ -82,7 +82,11 @@ func proxyEventText(e serve.Event) (text string, result bool) {
 	case serve.DeviceTurnedAway:
 		return fmt.Sprintf("device %s: turned away%s: no pool could be reached: %s", e.Peer, untoldText(e.Untold), e.Error), false
 	case serve.PoolLost:
-		return fmt.Sprintf("pool does not work: %s; trying again in %s", e.Error, formatDuration(e.Retry.Duration())), false
+		text := fmt.Sprintf("pool does not work: %s; trying again in %s", e.Error, formatDuration(e.Retry.Duration()))
+		if strings.Contains(e.Error, "x509: ") {
+			text += "; if this is the pool's own certificate, trust it with --pool-cert FILE"
+		}
+		return text, false
 	case serve.PoolBack:
 		return "pool works again: " + e.Pool, false
 	case serve.PoolRedirects:

@@ -36,6 +36,7 @@ type minerConn struct {
 	connected time.Time
 	jobAt     time.Time
 	leaving   bool
+	heard     bool     // the pool said something
 	move      *PoolURL // where the pool wants us
 	moveAt    time.Time
 
@@ -147,7 +148,7 @@ func (c *minerConn) open(ctx context.Context) (net.Conn, error) {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			err = fmt.Errorf("no answer within %s", c.config.Times.Connect)
 		}
-		return nil, fmt.Errorf("TLS: %w", err)
+		return nil, fmt.Errorf("TLS: %w", tlsCause(err))
 	}
 	return secure, nil
 }
@@ -181,11 +182,15 @@ func (c *minerConn) read(conn net.Conn) error {
 		case errors.Is(err, bufio.ErrBufferFull):
 			return stratum.ErrTooLong
 		case err == io.EOF:
+			if !c.heard && !c.url.TLS {
+				return errSilentEnd
+			}
 			return errors.New("the pool closed the connection")
 		case err != nil:
 			return dialCause(err)
 		}
 		c.mu.Lock()
+		c.heard = true
 		c.out, err = c.client.Receive(c.out, line, time.Now())
 		if err == nil && len(c.out) > maxAnswers {
 			err = errors.New("the pool asks more than it reads the answers of")

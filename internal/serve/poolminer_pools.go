@@ -157,11 +157,14 @@ func (s *supervisor) hear(n connNews) error {
 		return nil
 	}
 	p.retry = now.Add(wait)
+	if err := s.hopeless(); err != nil {
+		return err // which says it all, and nothing is tried again
+	}
 	// A pool that goes on failing in the same way while another is used is no news.
 	if active || s.active == nil || p.failures == 1 {
 		s.config.OnEvent(PoolLost{p.url.String(), n.err.Error(), seconds(wait)})
 	}
-	return s.hopeless()
+	return nil
 }
 
 // hopeless returns an error if all pools have refused us from the start, for reasons that don't pass by waiting.

@@ -759,3 +759,27 @@ func TestPoolMinerChatter(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, told, 500)
 }
+
+// Whoever takes a port with TLS for one without, or the other way round, is told.
+func TestPoolMinerWrongScheme(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 4096))
+			c.Close()
+		}
+	}()
+	for scheme, hint := range map[string]string{"stratum+tcp": "it is stratum+ssl://", "stratum+ssl": "it is stratum+tcp://"} {
+		url, err := ParsePoolURL(scheme + "://" + l.Addr().String())
+		require.NoError(t, err)
+		r := startPoolMiner(t, PoolMinerConfig{Pools: []PoolURL{url}})
+		require.Contains(t, awaitEvents[PoolLost](r, 1)[0].Error, hint)
+		r.end()
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -174,7 +175,7 @@ func (u *upstreams) dial(ctx context.Context, one *upstream) (Conn, error) {
 	c := tls.Client(plain, one.tls)
 	if err := c.HandshakeContext(ctx); err != nil {
 		plain.Close()
-		return nil, fmt.Errorf("%s: TLS: %w", one.url, err)
+		return nil, fmt.Errorf("%s: TLS: %w", one.url, tlsCause(err))
 	}
 	return c, nil
 }
@@ -184,6 +185,18 @@ func dialCause(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) && op.Err != nil {
 		return op.Err
+	}
+	return err
+}
+
+// errSilentEnd says that a pool hung up before it said anything, as those do that want TLS.
+var errSilentEnd = errors.New("the pool closed the connection without a word; if it wants TLS there, it is stratum+ssl://")
+
+// tlsCause says what an error of a TLS handshake means that a port without TLS gives.
+func tlsCause(err error) error {
+	var header tls.RecordHeaderError
+	if errors.Is(err, io.EOF) || errors.As(err, &header) {
+		return fmt.Errorf("%w: if the pool wants no TLS there, it is stratum+tcp://", err)
 	}
 	return err
 }
@@ -277,6 +290,9 @@ func (u *upstreams) ask(ctx context.Context, one *upstream) error {
 		return fmt.Errorf("%s: %w", one.url, dialCause(err))
 	}
 	if _, err := bufio.NewReaderSize(c, 16).ReadByte(); err != nil {
+		if err == io.EOF && one.tls == nil {
+			err = errSilentEnd
+		}
 		return fmt.Errorf("%s: no answer to %s: %w", one.url, stratum.MethodSubscribe, dialCause(err))
 	}
 	return nil
