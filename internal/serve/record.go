@@ -253,7 +253,7 @@ func (w *waiters) tell() {
 	}
 }
 
-// Close writes what is left, syncs it to disk and ends the recording. It errs if not all of it is on the disk; for a disk that hangs it
+// Close writes what is left, syncs it to disk and ends the recording. It errs if not all of it is on the disk, or ever was; for a disk that hangs it
 // waits ten seconds. What is given to the Recorder after it is not recorded.
 func (r *Recorder) Close() error {
 	if r == nil {
@@ -288,6 +288,9 @@ func (r *Recorder) syncs(ended <-chan struct{}) {
 			if retired || final {
 				err = errors.Join(err, f.disk.Close())
 				r.drop(f)
+				if final && f.size == 0 { // nobody connected
+					_ = os.Remove(f.path)
+				}
 			}
 			if err == nil {
 				continue

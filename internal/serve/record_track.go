@@ -25,8 +25,10 @@ type Track struct {
 	// What follows is the writer's.
 	file      *recordFile
 	gapped    bool   // the line before was not written
-	discarded uint64 // so many lines were not
-	buffered  uint64 // so many are in the file's buffer
+	discarded uint64 // so many lines were not, and no gap on the disk says so yet
+	told      uint64 // of these, a gap in the file's buffer says so
+	buffered  uint64 // so many lines are in the file's buffer
+	touched   bool   // something is
 	ended     bool
 }
 
@@ -37,7 +39,8 @@ func (t *Track) open(now time.Time) {
 		t.begun = true
 		return
 	}
-	t.lose()
+	t.lost = true
+	t.recorder.lostSome.Store(true)
 }
 
 // lose notes that a line is not recorded, for lack of room.

@@ -135,8 +135,11 @@ func (w *recordWriter) keep(now time.Time) {
 func (w *recordWriter) finish() {
 	w.work()
 	w.flush()
-	if w.failing {
+	switch lost := w.lostLines.Load(); {
+	case w.failing:
 		w.err = fmt.Errorf("recording: lines were lost to the end in %s", w.current.path)
+	case lost > 0:
+		w.err = fmt.Errorf("recording: %d lines are missing, as the gaps in it say", lost)
 	}
 	w.queue.close()
 	w.written.Store(math.MaxUint64)
@@ -178,8 +181,7 @@ func (w *recordWriter) entry(e *recordEntry, text []byte) {
 	}
 	switch e.kind {
 	case recordOpen:
-		if t.gapped {
-			w.discard(t)
+		if t.gapped { // it is said when the recording goes on
 			return
 		}
 		w.event(t, e.at, "open", t.opening)
@@ -196,6 +198,7 @@ func (w *recordWriter) entry(e *recordEntry, text []byte) {
 			l.SetBytes(text)
 		}
 		w.put(t)
+		t.buffered++
 	case recordRestate:
 		w.restate(e)
 	case recordClose:
@@ -212,10 +215,10 @@ func (w *recordWriter) discard(t *Track) {
 // put appends the line to the file's buffer.
 func (w *recordWriter) put(t *Track) {
 	f := t.file
-	if t.buffered == 0 {
+	if !t.touched {
+		t.touched = true
 		f.touched = append(f.touched, t)
 	}
-	t.buffered++
 	f.buf = stratum.AppendLine(f.buf, &w.line)
 }
 
@@ -232,8 +235,9 @@ func (w *recordWriter) event(t *Track, at int64, name string, members []byte) {
 
 // gap writes that so many lines of a connection are missing here.
 func (w *recordWriter) gap(t *Track, at int64, more uint64) {
-	lines := t.discarded + more
-	t.gapped, t.discarded = false, 0
+	t.discarded += more
+	lines := t.discarded - t.told
+	t.gapped, t.told = false, t.discarded
 	w.event(t, at, "gap", strconv.AppendUint([]byte(`"lines":`), lines, 10))
 }
 
@@ -243,7 +247,9 @@ func (w *recordWriter) restate(e *recordEntry) {
 	if t.file != w.current {
 		t.file.tracks--
 		w.current.tracks++
-		t.buffered = w.moved(t)
+		if t.touched { // its lines count in the file where they are
+			w.flush()
+		}
 		t.file = w.current
 	}
 	if w.failing || t.gapped && !more.gap { // it is asked for again
@@ -280,14 +286,6 @@ func (w *recordWriter) restate(e *recordEntry) {
 	t.file.restated += int64(len(t.file.buf) - before)
 }
 
-// moved flushes what a connection has in the file that it leaves, so that its lines are counted where they are.
-func (w *recordWriter) moved(t *Track) uint64 {
-	if t.buffered > 0 {
-		w.flush()
-	}
-	return 0
-}
-
 // close writes the end of a connection.
 func (w *recordWriter) close(e *recordEntry) {
 	t := e.track
@@ -299,6 +297,7 @@ func (w *recordWriter) close(e *recordEntry) {
 	}
 	switch {
 	case w.failing || t.file.broken:
+		t.discarded += lost
 		w.end(t, e.at)
 		return
 	case t.gapped || e.more != nil:
@@ -345,8 +344,10 @@ func (w *recordWriter) flushFile(f *recordFile) bool {
 			if t.ended {
 				w.end(t, w.clock().UnixNano())
 			}
+		} else {
+			t.discarded -= t.told
 		}
-		t.buffered = 0
+		t.buffered, t.told, t.touched = 0, 0, false
 		f.touched[i] = nil
 	}
 	f.touched = f.touched[:0]
