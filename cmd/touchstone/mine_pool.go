@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -85,6 +86,9 @@ func (p *poolFlags) read() (pools []serve.PoolURL, roots *x509.CertPool, err err
 		if len(one.User) > stratum.MaxField || len(one.Password) > stratum.MaxField {
 			return nil, nil, fmt.Errorf("user or password of %s: more than %d bytes", one, stratum.MaxField)
 		}
+		if slices.Contains(pools, one) {
+			return nil, nil, fmt.Errorf("--pool: %s is given twice with the same worker", one)
+		}
 		secure = secure || one.TLS
 		pools = append(pools, one)
 	}
@@ -125,13 +129,13 @@ func readSmallFile(name string, limit int64) ([]byte, error) {
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, withHint(fmt.Errorf("%s: %w", name, cause(err)), "name a file that you may read")
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is not a regular file", name)
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, withHint(fmt.Errorf("%s: %w", name, cause(err)), "name a file that you may read")
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"net"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -271,6 +274,22 @@ func closeRecorder(r *serve.Recorder) error {
 	return r.Close()
 }
 
+// otherPort is an example of another port than the one that an error of
+// listening names.
+func otherPort(err error) string {
+	_, rest, _ := strings.Cut(err.Error(), "listen on ")
+	address, _, _ := strings.Cut(rest, ": ")
+	host, port, err := net.SplitHostPort(address)
+	n, perr := strconv.Atoi(port)
+	if err != nil || perr != nil {
+		return ""
+	}
+	if n += 100; n > 65535 {
+		n -= 200
+	}
+	return ", such as --listen " + net.JoinHostPort(host, strconv.Itoa(n))
+}
+
 // explainListen adds the cure to an error of listening, where we know it.
 func explainListen(err error) error {
 	var status *serve.StatusListenError
@@ -279,7 +298,7 @@ func explainListen(err error) error {
 		return withHint(err, "another touchstone may show its status there: choose another address with --status, such as "+
 			"--status 127.0.0.1:0 for any that is free, or show none with --status off")
 	case errors.Is(err, syscall.EADDRINUSE):
-		return withHint(err, "another program listens there: stop it, or choose another port with --listen, such as --listen 127.0.0.1:3433")
+		return withHint(err, "another program uses that port: stop it, or choose another with --listen%s", otherPort(err))
 	case errors.Is(err, syscall.EACCES) && !errors.As(err, new(*fs.PathError)):
 		return withHint(err, "ports below 1024 are for the system: choose another with --listen")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):

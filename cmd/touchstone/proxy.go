@@ -135,11 +135,16 @@ func (c *proxyCommand) check(cmd *cobra.Command, args []string) error {
 	case c.silence < minPoolTimeout:
 		return usageError(cmd, "--pool-timeout: %s is less than %s", c.silence, minPoolTimeout)
 	}
+	seen := map[serve.PoolURL]bool{}
 	for _, text := range c.pools {
 		url, err := serve.ParsePoolURL(text)
 		if err != nil {
 			return usageError(cmd, "--pool: %w", err)
 		}
+		if seen[url] {
+			return usageError(cmd, "--pool: %s is given twice", url)
+		}
+		seen[url] = true
 		if url.User != "" || url.Password != "" {
 			return withHint(fmt.Errorf("--pool: %s: user and password can't be given here", url),
 				"devices log in by themselves: set them there")
@@ -147,6 +152,9 @@ func (c *proxyCommand) check(cmd *cobra.Command, args []string) error {
 		if c.poolCert != "" && !url.TLS {
 			return withHint(fmt.Errorf("--pool-cert: %s is not encrypted", url), "a pool with a certificate is stratum+ssl://HOST:PORT")
 		}
+	}
+	if c.back && len(c.pools) == 1 {
+		return usageError(cmd, "--return needs another --pool to return from")
 	}
 	return c.server.check(cmd)
 }
@@ -171,7 +179,7 @@ func (c *proxyCommand) config() (serve.ProxyConfig, error) {
 func readRoots(name string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, cause(err))
+		return nil, withHint(fmt.Errorf("%s: %w", name, cause(err)), "name a file that you may read")
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(text) {

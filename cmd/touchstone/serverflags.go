@@ -84,7 +84,7 @@ func (s *serverFlags) add(cmd *cobra.Command, listen, status string) {
 	f.DurationVar(&s.idle, "idle", 10*time.Minute, "")
 	f.Float64Var(&s.linesPerSecond, "lines-per-second", 100, "")
 	f.DurationVar(&s.ban, "ban", time.Minute, "")
-	f.StringVar(&s.record, "record", "", "")
+	f.Var((*onceFlag)(&s.record), "record", "")
 	s.recordSize = 256 << 20
 	f.Var(&s.recordSize, "record-size", "")
 	f.StringVar(&s.status, "status", status, "")
@@ -308,6 +308,21 @@ func (f *networksFlag) GetSlice() []string {
 	}
 	return all
 }
+
+// onceFlag is a text that can't be given twice: of two folders, one would be
+// passed over in silence.
+type onceFlag string
+
+func (f *onceFlag) Set(s string) error {
+	if *f != "" {
+		return fmt.Errorf("%q and %q: it can be given once", string(*f), s)
+	}
+	*f = onceFlag(s)
+	return nil
+}
+
+func (f *onceFlag) String() string { return string(*f) }
+func (f *onceFlag) Type() string   { return "string" }
 
 // sizeFlag is a flag that gives a number of bytes, with K, M or G.
 type sizeFlag int64

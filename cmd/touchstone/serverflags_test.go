@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -179,3 +181,13 @@ func writeConfig(t *testing.T, text string) string {
 }
 
 func (s *serverCommand) check(cmd *cobra.Command, _ []string) error { return s.flags.check(cmd) }
+
+// The example of another port is another one.
+func TestOtherPort(t *testing.T) {
+	for address, want := range map[string]string{
+		"127.0.0.1:3433": ", such as --listen 127.0.0.1:3533", "[::1]:65500": ", such as --listen [::1]:65400",
+	} {
+		require.Equal(t, want, otherPort(fmt.Errorf("listen on %s: %w", address, syscall.EADDRINUSE)))
+	}
+	require.Empty(t, otherPort(syscall.EADDRINUSE))
+}
