@@ -84,7 +84,7 @@ func NewJob(id string, t *Template, o CoinbaseOptions) (*Job, error) {
 		j.MinTime = t.CurTime
 	}
 	if err := j.addCoinbase(t, &o); err != nil {
-		return nil, fmt.Errorf("job %s: %w", quote(id), err)
+		return nil, jobError(id, err)
 	}
 	j.Branch = MerkleBranch(t.merkleLeaves())
 	j.Transactions = make([][]byte, len(t.Transactions))
@@ -103,7 +103,7 @@ func (j *Job) WithCoinbase(id string, t *Template, o CoinbaseOptions) (*Job, err
 	other := *j
 	other.ID, other.VersionMask, other.CoinbaseWitness = id, o.VersionMask, nil
 	if err := other.addCoinbase(t, &o); err != nil {
-		return nil, fmt.Errorf("job %s: %w", quote(id), err)
+		return nil, jobError(id, err)
 	}
 	return &other, nil
 }
@@ -291,4 +291,12 @@ func (j *Job) coinbase(en []byte) []byte {
 	cb = append(cb, j.CoinbasePrefix...)
 	cb = append(cb, en...)
 	return append(cb, j.CoinbaseSuffix...)
+}
+
+// jobError names the job that an error is about, where it has a name: one that is made to see whether it can be has none.
+func jobError(id string, err error) error {
+	if id == "" {
+		return err
+	}
+	return fmt.Errorf("job %s: %w", quote(id), err)
 }
