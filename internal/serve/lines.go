@@ -69,6 +69,7 @@ type Lines struct {
 	small    int8 // reads in a row that would have fit the small buffer
 	sniffed  bool
 	began    bool // a line was returned
+	patient  bool
 	deadline time.Time
 	bucket   *rate.Limiter // nil: no limit
 	tooMuch  time.Time     // since when more is sent than allowed
@@ -144,6 +145,9 @@ func (l *Lines) Next() ([]byte, error) {
 	}
 }
 
+// Patient makes Next wait without end for all lines but the first: the caller looks after Idle. It is called before Next.
+func (l *Lines) Patient() { l.patient = true }
+
 func (l *Lines) tooLong() error {
 	return fmt.Errorf("%w: more than %d bytes", ErrLineTooLong, stratum.MaxLine)
 }
@@ -174,11 +178,13 @@ func (l *Lines) fill() error {
 // lineDeadline is until when the line that is now waited for has to be whole; zero for no limit. Bytes that don't make a line don't
 // count as a sign of life: one a minute would keep a connection for ever.
 func (l *Lines) lineDeadline() time.Time {
-	limit := l.config.Idle
-	if !l.began {
-		limit = l.config.HalfOpen
+	switch {
+	case !l.began:
+		return after(l.config.HalfOpen)
+	case l.patient:
+		return time.Time{}
 	}
-	return after(limit)
+	return after(l.config.Idle)
 }
 
 // after is when limit is over; zero for never, which a negative limit stands for.

@@ -248,6 +248,30 @@ func TestLinesTimeouts(t *testing.T) {
 	}
 }
 
+// Silence is the caller's where it says so, but not that of one who never says anything.
+func TestLinesPatient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, c := pipeLines(t, ListenConfig{})
+		l.Patient()
+		go func() {
+			c.Write([]byte("{}\n"))
+			time.Sleep(time.Hour)
+			c.Write([]byte("{}\n"))
+			c.Close()
+		}()
+		lines, err := readAll(l)
+		require.ErrorIs(t, err, io.EOF)
+		require.Len(t, lines, 2)
+		l.Close()
+
+		l, _ = pipeLines(t, ListenConfig{})
+		l.Patient()
+		_, err = readAll(l)
+		require.ErrorIs(t, err, ErrHalfOpen)
+		l.Close()
+	})
+}
+
 // TestLinesRate: who sends too much is slowed down, and cut off when that goes on.
 func TestLinesRate(t *testing.T) {
 	flood := func(c net.Conn, lines int) {

@@ -15,8 +15,8 @@ import (
 
 // ProxyConfig says how a Proxy runs. It is not touched after it was given away.
 type ProxyConfig struct {
-	// Listen says where to wait for devices. At least one. In transparent mode, Idle is how long nothing may cross a connection in
-	// either direction, and LinesPerSecond has no effect: what is too much is for the pool to say.
+	// Listen says where to wait for devices. At least one. Idle is how long nothing may cross a connection in either direction. In
+	// transparent mode, LinesPerSecond has no effect: what is too much is for the pool to say.
 	Listen []ListenAt
 	// Pools are URLs, see ParsePoolURL, in the order in which they are wanted. At least one. They carry no credentials: those are the
 	// devices' own.

@@ -91,6 +91,7 @@ func newRewriter(p *Proxy, s *proxySettings, lines *Lines, pool Conn, up *upstre
 	if s.shareRate > 0 {
 		r.pace = stratum.NewPace(s.shareRate)
 	}
+	lines.Patient() // a device may look for a share for hours
 	r.device = newSide(p.config.Recorder.Open(r.session, r.opening(), r.joined), p.easier, r.joined)
 	linked := r.opening()
 	linked.Link = r.session

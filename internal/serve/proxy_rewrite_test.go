@@ -254,6 +254,24 @@ func TestProxyRewriterIsPatient(t *testing.T) {
 	r.tells(answered("10"))
 }
 
+// A device that finds no share for long stays, as long as its pool has something to say.
+func TestProxyIdle(t *testing.T) {
+	for name, c := range map[string]ProxyConfig{"transparent": {}, "enforce": {Enforce: true}, "share rate": {ShareRate: 20}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, c)
+			conn := r.all()[0]
+			if r, ok := conn.(*rewriter); ok {
+				require.True(t, r.lines.patient)
+			}
+			conn.check(time.Now().Add(9 * time.Minute))
+			r.tells(string(stratum.AppendNotify(nil, r.job("job", 1, mainnetBits), true)))
+			conn.check(time.Now().Add(11 * time.Minute))
+			hearsEnd(t, r.device)
+			require.Contains(t, waitEvent[DeviceLeft](r.testProxy).Reason, "nothing was sent in either direction for 10m")
+		})
+	}
+}
+
 // replay judges the recording.
 func (r *rig) replay(t testing.TB) *collected {
 	files, err := filepath.Glob(filepath.Join(r.dir, "*.jsonl"))
