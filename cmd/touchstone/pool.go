@@ -198,6 +198,7 @@ func (c *poolCommand) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	ctx := cmd.Context()
+	c.program.saveMemory()
 	printer := &poolPrinter{program: c.program, json: c.server.json}
 	backend, err := c.node.open(ctx, dataDir, printer.print)
 	if err != nil {

@@ -196,6 +196,7 @@ func (c *proxyCommand) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	c.program.saveMemory()
 	printer := &proxyPrinter{program: c.program, json: c.server.json}
 	// A device takes two: its connection and that to the pool.
 	for _, text := range append(c.server.notices(), filesNotice(filesLimit(), c.server.maxConns, 2)) {
