@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -247,15 +248,18 @@ func checkRecording(t testing.TB, of *soaked, r *Report) {
 	require.NotEmpty(t, files)
 	replay := serve.NewReplay(serve.ReplayConfig{})
 	size := int64(0)
+	// Joined: a duplicate may be in another file than the share it repeats.
+	var joined []io.Reader
 	for _, name := range files {
 		f, err := os.Open(name)
 		require.NoError(t, err)
+		defer f.Close()
 		if info, err := f.Stat(); err == nil {
 			size += info.Size()
 		}
-		require.NoError(t, replay.Recording(t.Context(), name, f))
-		_ = f.Close()
+		joined = append(joined, f)
 	}
+	require.NoError(t, replay.Recording(t.Context(), of.record, io.MultiReader(joined...)))
 	s := replay.Summary()
 	t.Logf("recording of the %s: %d files, %d MB, %d sessions, %d shares, %d credited", of.name, len(files), size>>20, s.Sessions, s.Shares, s.Credited)
 	require.Zero(t, s.BadLines)
