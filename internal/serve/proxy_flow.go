@@ -44,7 +44,7 @@ type proxyConn struct {
 	status   *Device
 
 	// Times since joined, in nanoseconds; 0 for never.
-	asked atomic.Int64 // when something of the device was forwarded that the pool has not answered
+	asked atomic.Int64 // when a request of the device was forwarded; 0 if the pool has said anything since
 	moved atomic.Int64 // when something was forwarded
 	half  atomic.Int64 // when one direction ended
 	// carried are reads whose bytes are not written yet.
@@ -116,6 +116,13 @@ func (c *proxyConn) check(now time.Time) {
 	}
 }
 
+// asks takes note of a line of the device before it is forwarded: what is no request, such as what the device answers, gets no answer.
+func (c *proxyConn) asks(line []byte, now time.Time) {
+	if mayBe(line, "method") {
+		c.asked.CompareAndSwap(0, c.since(now))
+	}
+}
+
 // halfOpen is how long a device may take to say anything.
 func (c *proxyConn) halfOpen() time.Duration { return c.lines.Config().HalfOpen }
 
@@ -127,7 +134,9 @@ func (c *proxyConn) forwarded(from stratum.From, read time.Time) {
 	if from == stratum.FromMiner {
 		return
 	}
-	c.asked.Store(0)
+	if asked := c.asked.Load(); asked <= c.since(read) { // else it came while this was forwarded
+		c.asked.CompareAndSwap(asked, 0)
+	}
 	c.upstream.heard.Store(now.UnixNano())
 	if !c.answered.Load() {
 		c.answered.Store(true)
@@ -187,9 +196,6 @@ func (f *flow) carry(from stratum.From, src, dst Conn, buf []byte) {
 			f.carried.Add(1)
 			if ticket := f.look(from, &tap, buf[:n], read); ticket != 0 {
 				f.proxy.config.Recorder.Written(ticket)
-			}
-			if from == stratum.FromMiner { // before the pool can answer
-				f.asked.CompareAndSwap(0, f.since(read))
 			}
 			dst.SetWriteDeadline(read.Add(proxyStall))
 			_, err := dst.Write(buf[:n])
@@ -273,6 +279,7 @@ func (f *flow) line(from stratum.From, line []byte, tooLong bool, now time.Time)
 	if !f.sane.Load() && bytes.Contains(line, []byte(`"mining.`)) {
 		f.sane.Store(true)
 	}
+	f.asks(line, now)
 	if !mayBe(line, stratum.MethodSubmit) {
 		return 0
 	}

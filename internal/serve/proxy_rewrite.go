@@ -182,7 +182,7 @@ func (r *rewriter) fromDevice(line []byte, now time.Time) {
 	r.configured(line)
 	if r.fate == fateForward {
 		ticket = r.pools.saw(stratum.FromMiner, line, now, poolEar{r})
-		r.asked.CompareAndSwap(0, r.since(now))
+		r.asks(line, now)
 		r.up.Write(line, r.written(line, ticket))
 		return
 	}

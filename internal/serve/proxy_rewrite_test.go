@@ -254,6 +254,24 @@ func TestProxyRewriterIsPatient(t *testing.T) {
 	r.tells(answered("10"))
 }
 
+// Nor does it owe one for the device's own answers.
+func TestProxyAnswersOfDevices(t *testing.T) {
+	for name, c := range map[string]ProxyConfig{"transparent": {}, "enforce": {Enforce: true}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, c)
+			r.tells(`{"id":7,"method":"client.get_version","params":[]}` + "\n")
+			r.asks(`{"id":7,"result":"tester/1.0","error":null}` + "\n")
+			conn := r.all()[0]
+			conn.check(time.Now().Add(3 * time.Minute))
+			r.tells(`{"id":null,"method":"client.show_message","params":["hello"]}` + "\n")
+			r.asks(`{"id":8,"method":"mining.extranonce.subscribe","params":[]}` + "\n")
+			conn.check(time.Now().Add(3 * time.Minute))
+			hearsEnd(t, r.device)
+			require.Contains(t, waitEvent[DeviceLeft](r.testProxy).Reason, "no answer for 2m")
+		})
+	}
+}
+
 // A device that finds no share for long stays, as long as its pool has something to say.
 func TestProxyIdle(t *testing.T) {
 	for name, c := range map[string]ProxyConfig{"transparent": {}, "enforce": {Enforce: true}, "share rate": {ShareRate: 20}} {
