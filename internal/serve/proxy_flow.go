@@ -79,41 +79,33 @@ func (c *proxyConn) opening() Opening {
 	return Opening{Peer: c.peer, Pool: c.upstream.url.String(), TLS: c.lines.Config().TLS != nil}
 }
 
-// end ends both connections: who reads or writes stops at once, and run closes what is left.
-func (c *proxyConn) end(reason error) {
-	c.ending.Do(func() {
-		c.reason = reason
-		c.pool.Close()
-		c.lines.conn.SetDeadline(unblock)
-	})
-}
-
 func (c *proxyConn) on() *upstream { return c.upstream }
 
 // since returns the time since the device joined.
 func (c *proxyConn) since(now time.Time) int64 { return max(int64(now.Sub(c.joined)), 1) }
 
-// check ends a connection whose pool hangs, or whose ends are gone.
-func (c *proxyConn) check(now time.Time) {
+// trouble returns why the connection has to end: its pool hangs, or its ends are gone. nil if it has not.
+func (c *proxyConn) trouble(now time.Time) error {
 	t := c.since(now)
 	longer := func(since int64, limit time.Duration) bool { return limit > 0 && time.Duration(t-since) > limit }
 	asked, half := c.asked.Load(), c.half.Load()
 	switch {
 	case half != 0:
 		if longer(half, proxyLinger) {
-			c.end(fmt.Errorf("one side ended, the other did not in %s", proxyLinger))
+			return fmt.Errorf("one side ended, the other did not in %s", proxyLinger)
 		}
 	case asked != 0 && longer(asked, c.settings.silence):
 		why := fmt.Errorf("%s: no answer for %s", c.upstream.url, c.settings.silence)
 		if c.sane.Load() && c.upstream.silentSince(now, c.settings.silence) {
 			c.proxy.upstreams.failed(c.upstream, why)
 		}
-		c.end(why)
+		return why
 	case longer(c.moved.Load(), c.lines.Config().Idle):
-		c.end(fmt.Errorf("nothing was sent in either direction for %s", c.lines.Config().Idle))
+		return fmt.Errorf("nothing was sent in either direction for %s", c.lines.Config().Idle)
 	case c.moved.Load() == 0 && longer(0, c.halfOpen()):
-		c.end(fmt.Errorf("the device said nothing within %s", c.halfOpen()))
+		return fmt.Errorf("the device said nothing within %s", c.halfOpen())
 	}
+	return nil
 }
 
 // asks takes note of a line of the device before it is forwarded: what is no request, such as what the device answers, gets no answer.
@@ -133,9 +125,6 @@ func (c *proxyConn) forwarded(from stratum.From, read time.Time) {
 	c.moved.Store(c.since(now))
 	if from == stratum.FromMiner {
 		return
-	}
-	if asked := c.asked.Load(); asked <= c.since(read) { // else it came while this was forwarded
-		c.asked.CompareAndSwap(asked, 0)
 	}
 	c.upstream.heard.Store(now.UnixNano())
 	if !c.answered.Load() {
@@ -177,6 +166,21 @@ func (f *flow) run() error {
 	return f.reason
 }
 
+// end ends both connections: who reads or writes stops at once, and run closes what is left.
+func (f *flow) end(reason error) {
+	f.ending.Do(func() {
+		f.reason = reason
+		f.pool.Close()
+		f.lines.conn.SetDeadline(unblock)
+	})
+}
+
+func (f *flow) check(now time.Time) {
+	if why := f.trouble(now); why != nil {
+		f.end(why)
+	}
+}
+
 // drain lets the device say nothing more; what it said is answered.
 func (f *flow) drain() {
 	f.draining.Store(true)
@@ -196,6 +200,9 @@ func (f *flow) carry(from stratum.From, src, dst Conn, buf []byte) {
 			f.carried.Add(1)
 			if ticket := f.look(from, &tap, buf[:n], read); ticket != 0 {
 				f.proxy.config.Recorder.Written(ticket)
+			}
+			if from == stratum.FromPool { // before the device can ask again
+				f.asked.Store(0)
 			}
 			dst.SetWriteDeadline(read.Add(proxyStall))
 			_, err := dst.Write(buf[:n])

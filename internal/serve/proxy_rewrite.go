@@ -132,6 +132,9 @@ func (r *rewriter) carry(from stratum.From, src *Lines, take func(line []byte, n
 		if from == stratum.FromMiner && mayBe(line, "mining.") {
 			r.sane.Store(true)
 		}
+		if from == stratum.FromPool { // before the device can ask again
+			r.asked.Store(0)
+		}
 		take(line, now)
 		r.forwarded(from, now)
 	}
@@ -159,6 +162,12 @@ func (r *rewriter) end(reason error) {
 		r.up.stop(reason)
 		r.lines.stop(reason)
 	})
+}
+
+func (r *rewriter) check(now time.Time) {
+	if why := r.trouble(now); why != nil {
+		r.end(why)
+	}
 }
 
 func (r *rewriter) drain() {
