@@ -1,6 +1,7 @@
 package stratum
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -112,6 +113,7 @@ func FuzzClient(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 4, 2, 0, 3, 2, 6, 0, 9, 1, 9, 1, 10, 0, 9, 2})
 	f.Add([]byte{6, 0, 6, 1, 1, 8, 6, 0x42, 2, 0, 6, 7, 9, 1, 5, 1, 9, 1, 6, 0x93, 9, 4, 10, 1, 10, 1})
 	f.Add([]byte{1, 4, 2, 0, 6, 0, 3, 1, 5, 2, 5, 0, 4, 9, 6, 1, 6, 0x21, 9, 0x11, 9, 0x12, 7, 0, 7, 1, 7, 2, 8, 0, 8, 3})
+	f.Add(append([]byte{1, 4}, bytes.Repeat([]byte{7, 0}, 101)...)) // until the client gives up
 	f.Fuzz(func(t *testing.T, script []byte) {
 		script = script[:min(len(script), 400)]
 		h := &heard{}
@@ -120,6 +122,7 @@ func FuzzClient(f *testing.F) {
 		decodable(t, c.Start(nil, talkTime))
 		var jobs []*toldJob // as they were offered
 		configured := false
+		unread := 0 // lines in succession
 		masks := []uint32{0x1fffe000, 0, 0x00006000, 0xffffffff, 0x00002000}
 		for len(script) >= 2 {
 			op, arg := script[0]%11, script[1]
@@ -226,6 +229,7 @@ func FuzzClient(f *testing.F) {
 				number, waits := m.waiting[id]
 				delete(m.waiting, id)
 				heardBefore := len(h.replies)
+				unread = 0
 				_, err := c.Receive(nil, []byte(line), talkTime)
 				require.NoError(t, err)
 				if waits {
@@ -237,6 +241,12 @@ func FuzzClient(f *testing.F) {
 				continue
 			}
 			out, err := c.Receive(nil, []byte(line), talkTime)
+			if line != "{" {
+				unread = 0
+			} else if unread++; unread == 100 {
+				require.Error(t, err, "nothing can be read any more")
+				return
+			}
 			require.NoError(t, err, line)
 			require.Equal(t, answer, string(out), line)
 			require.Len(t, h.ignored, ignored, line)
