@@ -58,7 +58,7 @@ func (p *Pool) newWork(t *work.Template) (*poolWork, error) {
 	if before := p.work.Load(); before != nil {
 		shareTransactions(t, before.template)
 	}
-	base, err := work.NewJob("", t, p.coinbase(t, make([]byte, widestPayout), *p.tag.Load()))
+	base, err := work.NewJob("", t, p.coinbase(t, make([]byte, widestPayout), *p.tag.Load(), mostVariants))
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,15 @@ func shareTransactions(t, before *work.Template) {
 	}
 }
 
-func (p *Pool) coinbase(t *work.Template, script []byte, tag string) work.CoinbaseOptions {
+// mostVariants has as many digits as the number of a variant is given room in the coinbase.
+const mostVariants = 9999
+
+// coinbase is that of a variant. They differ in it: a miner begins anew with each job, and would find the same shares again in one that
+// has another name and nothing else.
+func (p *Pool) coinbase(t *work.Template, script []byte, tag string, variant int) work.CoinbaseOptions {
+	if variant > 0 {
+		tag += strconv.Itoa(min(variant, mostVariants))
+	}
 	return work.CoinbaseOptions{
 		Payouts:         []work.Payout{{Script: script, Value: work.Remainder}},
 		Tag:             []byte(tag),
@@ -200,7 +208,7 @@ func (y *payee) job(p *Pool, w *poolWork, variant int) (*poolJob, error) {
 
 // newJob makes a job that pays script.
 func (p *Pool) newJob(w *poolWork, script []byte, variant int) (*poolJob, error) {
-	job, err := w.base.WithCoinbase(p.jobs.next(), w.template, p.coinbase(w.template, script, *p.tag.Load()))
+	job, err := w.base.WithCoinbase(p.jobs.next(), w.template, p.coinbase(w.template, script, *p.tag.Load(), variant))
 	if err != nil {
 		return nil, err
 	}
