@@ -250,12 +250,15 @@ func (r *rewriter) fromPool(line []byte, now time.Time) {
 		}
 		return
 	case stratum.MethodNotify:
-		if d := min(max(r.pace.Difficulty(now), r.floor), r.theirs); d != r.ours && r.ours != 0 {
+		if d := min(max(r.pace.Difficulty(now), r.floor, easiest), r.theirs); d != r.ours && r.ours != 0 {
 			r.give(d, now)
 		}
 	}
 	r.tell(line, now)
 }
+
+// easiest is the least difficulty that is ever made: what is easier, miners may not be able to read.
+const easiest = 1e-9
 
 // give sends the device a difficulty for later jobs. The pool's is sent as the pool wrote it, so that it is the same to the last bit.
 func (r *rewriter) give(d float64, now time.Time) {
