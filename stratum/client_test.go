@@ -420,7 +420,7 @@ func TestClientJobs(t *testing.T) {
 
 	// Time ends in 2106.
 	k.pool(strings.Replace(notifyOf("z", "aa", true), "691f2840", "ffffff00", 1))
-	require.EqualValues(t, 0xffffffff, k.last().Job.MaxTime)
+	require.EqualValues(t, uint32(0xffffffff), k.last().Job.MaxTime)
 }
 
 // A job of an ID in use takes its place; one that comes again is the same one. Another block makes stale what was before.

@@ -295,7 +295,7 @@ func (p *Pool) Reload(c PoolConfig) (changedThatNeedRestart []string, err error)
 	defer p.mu.Unlock()
 	if w := p.work.Load(); w != nil {
 		// With a tag that is too long, there would be no work from the next template on.
-		if _, err := w.base.WithCoinbase("", w.template, p.coinbase(w.template, make([]byte, widestPayout), c.Tag, mostVariants)); err != nil {
+		if _, err := w.base.WithCoinbase("", w.template, p.coinbase(w.template, make([]byte, widestPayout), c.Tag, 0)); err != nil {
 			return nil, err
 		}
 	}

@@ -58,7 +58,7 @@ func (p *Pool) newWork(t *work.Template) (*poolWork, error) {
 	if before := p.work.Load(); before != nil {
 		shareTransactions(t, before.template)
 	}
-	base, err := work.NewJob("", t, p.coinbase(t, make([]byte, widestPayout), *p.tag.Load(), mostVariants))
+	base, err := work.NewJob("", t, p.coinbase(t, make([]byte, widestPayout), *p.tag.Load(), 0))
 	if err != nil {
 		return nil, err
 	}
@@ -84,14 +84,18 @@ func shareTransactions(t, before *work.Template) {
 	}
 }
 
-// mostVariants has as many digits as the number of a variant is given room in the coinbase.
-const mostVariants = 9999
+// longTag is a tag that may leave no room in the scriptSig for more: it gives its end for the number of a variant.
+const longTag = 40
 
 // coinbase is that of a variant. They differ in it: a miner begins anew with each job, and would find the same shares again in one that
 // has another name and nothing else.
 func (p *Pool) coinbase(t *work.Template, script []byte, tag string, variant int) work.CoinbaseOptions {
 	if variant > 0 {
-		tag += strconv.Itoa(min(variant, mostVariants))
+		number := strconv.Itoa(variant)
+		if len(tag) > longTag {
+			tag = tag[:len(tag)-len(number)]
+		}
+		tag += number
 	}
 	return work.CoinbaseOptions{
 		Payouts:         []work.Payout{{Script: script, Value: work.Remainder}},

@@ -301,7 +301,7 @@ func TestPoolRefresh(t *testing.T) {
 			return f.asked > asked
 		})
 	}
-	f.set(func() { f.alter = func(t map[string]any) { t["coinbasevalue"] = 5_000_001_000 } })
+	f.set(func() { f.alter = func(t map[string]any) { t["coinbasevalue"] = int64(5_000_001_000) } })
 	refresh()
 	refresh() // the first one is dealt with by now
 	require.Empty(t, m.works, "it was too soon")
@@ -533,7 +533,8 @@ func TestPoolPortInUse(t *testing.T) {
 // few are made.
 func TestPoolFreshJobs(t *testing.T) {
 	f := newFakeNode(hardBits)
-	p := startPool(t, PoolConfig{Backend: backend(t, f, t.TempDir())})
+	// A long tag leaves no room.
+	p := startPool(t, PoolConfig{Backend: backend(t, f, t.TempDir()), Tag: strings.Repeat("x", 81)})
 	eventually(t, "there is work", func() bool { return p.pool.work.Load() != nil })
 	conns := make([]*poolConn, 10)
 	for i := range conns {

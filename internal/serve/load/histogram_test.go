@@ -18,7 +18,7 @@ func TestBuckets(t *testing.T) {
 		require.LessOrEqual(t, float64(bucketEnd(i)-end), max(1, float64(end)/32), "none is wide")
 		end = bucketEnd(i)
 	}
-	require.EqualValues(t, 1<<maxBits, end)
+	require.EqualValues(t, int64(1)<<maxBits, end)
 	require.Equal(t, numBuckets-1, bucketOf(math.MaxUint64))
 }
 
