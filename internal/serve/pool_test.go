@@ -332,7 +332,7 @@ func TestPoolRefreshDue(t *testing.T) {
 		return &poolWork{template: template}
 	}
 	same := func(map[string]any) {}
-	fees := func(t map[string]any) { t["coinbasevalue"] = 5_000_001_000 }
+	fees := func(t map[string]any) { t["coinbasevalue"] = int64(5_000_001_000) }
 	easier := func(t map[string]any) {
 		target, _, _ := easyBits.Target()
 		t["bits"], t["target"] = easyBits.String(), target.String()
