@@ -806,7 +806,7 @@ func TestPoolJobsFull(t *testing.T) {
 	}
 	for n := 1; len(eventsOf[DeviceGone](p.recorder)) == 0; n++ {
 		offered := len(eventsOf[JobOffered](p.recorder))
-		f.set(func() { f.alter = func(t map[string]any) { t["coinbasevalue"] = 5_000_000_000 + n } })
+		f.set(func() { f.alter = func(t map[string]any) { t["coinbasevalue"] = int64(5_000_000_000) + int64(n) } })
 		p.pool.mu.Lock()
 		p.pool.issued.last = time.Now().Add(-time.Minute)
 		p.pool.mu.Unlock()
