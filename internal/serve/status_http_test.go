@@ -307,7 +307,7 @@ func TestMetrics(t *testing.T) {
 	require.InDelta(t, total.Recent.Rate, value("touchstone_hashrate_hashes_per_second"), 1)
 	require.InDelta(t, total.Recent.Low, value("touchstone_hashrate_hashes_per_second_low"), 1)
 	require.InDelta(t, total.Recent.High, value("touchstone_hashrate_hashes_per_second_high"), 1)
-	require.InDelta(t, 46180193020416, value("touchstone_credited_hashes_total"), 0)
+	require.InDelta(t, 46180193020416.0, value("touchstone_credited_hashes_total"), 0)
 	require.InDelta(t, 0, value("touchstone_recorder_working"), 0)
 	require.InDelta(t, 3, value("touchstone_recorder_lost_lines_total"), 0)
 	require.InDelta(t, 1, value("touchstone_pool_working", "pool", "stratum+tcp://pool.example:3333"), 0)
