@@ -500,18 +500,7 @@ func (m *PoolMiner) hashes() uint64 {
 
 // tell emits MinerStatus events until ctx ends.
 func (m *PoolMiner) tell(ctx context.Context) {
-	t := time.NewTicker(m.config.StatusEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-t.C:
-			m.mu.Lock()
-			m.config.OnEvent(m.status(now))
-			m.mu.Unlock()
-		}
-	}
+	repeat(ctx, m.config.StatusEvery, &m.mu, func(now time.Time) { m.config.OnEvent(m.status(now)) })
 }
 
 // status is how the search goes. The caller holds mu.

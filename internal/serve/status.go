@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"math/big"
+	"sync"
 	"time"
 
 	"github.com/touchstone-btc/touchstone/work"
@@ -10,16 +11,21 @@ import (
 
 // tell emits Status events until ctx ends.
 func (s *Solo) tell(ctx context.Context) {
-	t := time.NewTicker(s.config.StatusEvery)
+	repeat(ctx, s.config.StatusEvery, &s.mu, func(now time.Time) { s.config.OnEvent(s.status(now)) })
+}
+
+// repeat calls tell with mu held, so often until ctx ends.
+func repeat(ctx context.Context, interval time.Duration, mu *sync.Mutex, tell func(now time.Time)) {
+	t := time.NewTicker(interval)
 	defer t.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-t.C:
-			s.mu.Lock()
-			s.config.OnEvent(s.status(now))
-			s.mu.Unlock()
+			mu.Lock()
+			tell(now)
+			mu.Unlock()
 		}
 	}
 }
