@@ -211,6 +211,9 @@ func (c *proxyCommand) run(cmd *cobra.Command, args []string) (err error) {
 	defer func() { err = errors.Join(err, config.Recorder.Close()) }()
 	config.OnEvent = printer.print
 	proxy, err := serve.NewProxy(config)
+	if errors.As(err, new(*serve.PoolLoopError)) {
+		return withHint(err, "give --pool the address of the real pool, or let the proxy listen elsewhere with --listen")
+	}
 	if err != nil {
 		return err
 	}
