@@ -77,7 +77,9 @@ func TestHonest(t *testing.T) {
 			require.NoError(t, r.Right())
 			require.EqualValues(t, 200, r.Sent+r.Skipped)
 			require.Zero(t, r.Outstanding)
-			require.Zero(t, r.Excused-min(r.Excused, r.Crossed))
+			if !tt.config.Lenient { // who takes any code can't tell which one a bad share that met a new block had to get
+				require.Zero(t, r.Excused)
+			}
 			require.Equal(t, r.MostReady, r.Connections)
 			s.mu.Lock()
 			defer s.mu.Unlock()
