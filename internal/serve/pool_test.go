@@ -665,7 +665,7 @@ func TestPoolSiblings(t *testing.T) {
 		}
 	}
 	find(maxSiblings + 5)
-	require.Len(t, eventsOf[PoolFound](p.recorder), maxSiblings)
+	eventually(t, "those to be sent are told", func() bool { return len(eventsOf[PoolFound](p.recorder)) == maxSiblings })
 	require.Len(t, b.Journal.Pending(), maxSiblings)
 	close(hold)
 	eventually(t, "they are refused", func() bool { return len(eventsOf[BlockRefused](p.recorder)) == maxSiblings })
