@@ -28,12 +28,14 @@ func TestSoloMines(t *testing.T) {
 		require.Empty(t, eventsOf[BlockRefused](r), "our own blocks competed")
 		accepted := eventsOf[BlockAccepted](r)
 		require.Len(t, accepted, 5)
+		heights := map[int32]bool{} // in any order: the answer to the next block may overtake
 		for i, a := range accepted {
-			require.Equal(t, int32(i+1), a.Height)
+			heights[a.Height] = true
 			require.Equal(t, i+1, a.Blocks)
-			require.Equal(t, f.accepted[i].Hash, a.Hash)
+			require.Equal(t, f.accepted[a.Height-1].Hash, a.Hash)
 			require.False(t, a.Resent)
 		}
+		require.Len(t, heights, 5)
 		for _, raw := range f.submits {
 			block, err := work.ParseBlock(raw)
 			require.NoError(t, err)
