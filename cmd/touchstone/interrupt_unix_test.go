@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -67,6 +68,10 @@ func TestInterruptUnreadOutput(t *testing.T) {
 
 // A terminal that is closed ends a pool as a signal does: with its last words.
 func TestHangup(t *testing.T) {
+	// Under nohup the process would inherit that the signal is ignored, and
+	// rightly stay. One that is caught here starts out there as usual.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	defer signal.Reset(syscall.SIGHUP)
 	cmd := exec.Command("touchstone", "pool", "--listen", "127.0.0.1:0", "--status", "off", "--json", "--datadir", t.TempDir())
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
