@@ -119,7 +119,9 @@ func (f *follower[J]) follow(ctx context.Context, next *offer[J]) {
 			return
 		case err == nil && !refreshed:
 		case refreshed:
-			if err != nil {
+			if err == nil {
+				f.askRefresh() // this template may be older than the request
+			} else {
 				next = nil
 			}
 			longPollID = ""
