@@ -515,10 +515,13 @@ func (m *modelServer) configure(c *modelSession, mask uint32, minBits int, diffi
 	a.equal(fmt.Sprintf(`{"id":5,"result":{%s,"minimum-difficulty":%t,"subscribe-extranonce":true},"error":null}`, result, allowed))
 	m.retargeted(a, c, made)
 	a.done()
-	m.settled(c)
+	if allowed {
+		m.settled(c)
+	}
 }
 
-// settled says that a difficulty that is not the one sent can only be so where there is no job.
+// settled says that a difficulty just asked for is that of the last job, but where there is no job to send. One that was asked for
+// while there was none comes with the next job that is offered.
 func (m *modelServer) settled(c *modelSession) {
 	if m.vardiff || c.last == nil || !c.ready() || m.job == nil || c.server.wishes == maxWishes {
 		return
