@@ -323,6 +323,30 @@ func TestPoolRefresh(t *testing.T) {
 	}
 }
 
+// Fresh work that is asked for while a template is on its way is fetched after it.
+func TestPoolRefreshUnderWay(t *testing.T) {
+	f := newFakeNode(hardBits)
+	p := startPool(t, PoolConfig{Backend: backend(t, f, t.TempDir()), Vardiff: stratum.Vardiff{SharesPerMinute: -1, Start: 1e-9}})
+	p.connect(stratum.ClientConfig{Worker: "w"}).next()
+	made := 0 // by calls under f.mu
+	f.set(func() {
+		f.alter = func(map[string]any) {
+			if made++; made == 1 {
+				p.pool.follower.askRefresh()
+				for len(p.pool.follower.refresh) > 0 { // until it is heard
+					runtime.Gosched()
+				}
+			}
+		}
+	})
+	p.pool.follower.askRefresh()
+	eventually(t, "another template is asked for", func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return made > 1
+	})
+}
+
 func TestPoolRefreshDue(t *testing.T) {
 	parse := func(change func(map[string]any)) *poolWork {
 		f := newFakeNode(hardBits)
