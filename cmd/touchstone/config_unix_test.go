@@ -164,11 +164,5 @@ func TestPoolReload(t *testing.T) {
 	defer second.Close()
 	require.NoError(t, ask(second))
 
-	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
-	last := ""
-	for events.Scan() {
-		last = events.Text()
-	}
-	require.NoError(t, cmd.Wait())
-	require.Contains(t, last, `"event":"pool_stopped"`)
+	endsPool(t, cmd, events, syscall.SIGTERM)
 }

@@ -82,7 +82,13 @@ func TestHangup(t *testing.T) {
 	for !bytes.Contains(events.Bytes(), []byte(`"pool_started"`)) {
 		require.True(t, events.Scan())
 	}
-	require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
+	endsPool(t, cmd, events, syscall.SIGHUP)
+}
+
+// endsPool sends a pool a signal, and wants its last words and no error.
+func endsPool(t *testing.T, cmd *exec.Cmd, events *bufio.Scanner, signal os.Signal) {
+	t.Helper()
+	require.NoError(t, cmd.Process.Signal(signal))
 	last := ""
 	for events.Scan() {
 		last = events.Text()
