@@ -25,7 +25,9 @@ hash
 work
 work/mine work/share
 work/node stratum
-audit bench
+audit/telemetry bench
+audit
+audit/report
 internal/serve
 cmd
 `

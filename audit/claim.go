@@ -1,0 +1,27 @@
+package audit
+
+import "time"
+
+// Claim is what a device, or somebody for it, says it computes.
+type Claim struct {
+	Time time.Time
+	// Rate is in hashes per second.
+	Rate float64
+	// Source names who says so: the telemetry's dialect and field, or "rated" for the plan's.
+	Source string
+	// Model is the chip or machine model, as far as said.
+	Model string
+	// Counters of the device since its start, NaN where it does not say: shares it believes accepted, rejected, stale.
+	Accepted, Rejected, Stale float64
+	// DifficultyAccepted is the sum of the difficulties of accepted shares, BestShare the highest it says it found in this session
+	// of its own; NaN where it does not say.
+	DifficultyAccepted, BestShare float64
+	// Uptime is how long its counters run, in seconds; NaN where it does not say.
+	Uptime float64
+	// Pool is the URL it says to mine at, "" where it does not say; User its account there.
+	Pool, User string
+	// Boards are the rates of its boards, in hashes per second, nil where it does not say; Chips how many chips it says to have, 0
+	// where it does not.
+	Boards []float64
+	Chips  int
+}

@@ -1,0 +1,20 @@
+package audit
+
+import "time"
+
+// Job is work that a device was given, as far as an audit needs it.
+type Job struct {
+	// Time is when it was sent; where only its shares were seen, when the first of them came (then Late is set).
+	Time time.Time
+	Late bool
+	// Number counts the jobs of a device from 1: a later job has a higher one.
+	Number uint64
+	// Tip tells what the job builds on: jobs on the same block have the same value.
+	Tip uint64
+	// Clean says that work on earlier jobs is to stop.
+	Clean bool
+	// Difficulty is what a share of it has to achieve (bdiff, not 0), Network what a block has to; 0 if not known.
+	Difficulty, Network float64
+	// NTime is that of the job, Version its version; Mask are the bits the device may change, 0 if none or not known.
+	NTime, Version, Mask uint32
+}
