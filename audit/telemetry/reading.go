@@ -12,6 +12,8 @@ type Reading struct {
 	// names the field and window that Rate is from.
 	Rate, RateNow, Nominal float64
 	RateField              string
+	// RateWindow is how long the average Rate is over, in seconds: Uptime if it is that since the start.
+	RateWindow float64
 	// Uptime is how long the counters run, in seconds.
 	Uptime float64
 	// Accepted, Rejected and Stale count shares; Difficulty… are sums of their difficulties; Best is the best share of this session,
@@ -25,6 +27,12 @@ type Reading struct {
 	LastDifficulty float64
 	// LastShareAge is how long ago the last share was found, in seconds.
 	LastShareAge float64
+	// Clock is the machine's own at the summary, in Unix seconds.
+	Clock float64
+	// MaxDifficulty is the highest pool difficulty that it names.
+	MaxDifficulty float64
+	// Utility is how many shares it says to have had accepted per minute, on its own clock.
+	Utility float64
 	// Power is in watts, Temperature the highest in °C.
 	Power, Temperature float64
 	Boards             []Board
@@ -70,7 +78,3 @@ type Reply struct {
 	Command string
 	Raw     []byte
 }
-
-// Parse reads the replies of one poll. It never fails: what can't be read is in Unread, and all of it unknown leaves a Reading
-// without a dialect.
-func Parse(replies []Reply) *Reading { return &Reading{} }
