@@ -16,8 +16,8 @@ import (
 // is at most 1 on average, however high the rate is and whenever one looks: each term is a nonnegative supermartingale. It only
 // rises while no share comes, so it is looked at when time has passed.
 type claimTest struct {
-	Seen  claimed `json:"seen"`
-	Climb climb   `json:"climb"`
+	Seen   claimed `json:"seen"`
+	Summit summit  `json:"summit"`
 	// Corners are the moments at which the terms were highest: what a peak needs when parts are joined.
 	Corners [len(claimGrid)]corner `json:"corners"`
 }
@@ -26,7 +26,7 @@ type claimTest struct {
 // (1+y)^N · e^(-yΛ) and a Λ of its own. It rises only when a share comes.
 type aboveTest struct {
 	Seen    claimed                `json:"seen"`
-	Climb   climb                  `json:"climb"`
+	Summit  summit                 `json:"summit"`
 	Corners [len(aboveGrid)]corner `json:"corners"`
 }
 
@@ -136,7 +136,7 @@ func mixture(n, expected, sign float64, grid, logs *[9]float64) float64 {
 }
 
 // look takes in the present value where it may be a peak: of the mixture, or of one of its terms.
-func look(s *claimed, c *climb, corners *[9]corner, at time.Time, sign float64, grid, logs *[9]float64) {
+func look(s *claimed, c *summit, corners *[9]corner, at time.Time, sign float64, grid, logs *[9]float64) {
 	now, top := terms(float64(s.Shares), s.Expected, sign, grid, logs)
 	if top <= 0 { // each term was 0 at the start
 		return
@@ -148,13 +148,13 @@ func look(s *claimed, c *climb, corners *[9]corner, at time.Time, sign float64, 
 		}
 	}
 	if top > c.Peak { // the mean is below the highest
-		c.saw(logMeanExp(now[:]), at)
+		c.reach(logMeanExp(now[:]), at)
 	}
 }
 
 // mergePeak joins the paths of two parts. The terms multiply, and so the joined mixture is known exactly at the end and at the later
 // part's corners. Between them its peak may have been a little higher than what is kept: never lower, so alarms stay valid.
-func mergePeak(s *claimed, c *climb, corners *[9]corner, o *claimed, theirs *[9]corner, end time.Time, sign float64, grid, logs *[9]float64) {
+func mergePeak(s *claimed, c *summit, corners *[9]corner, o *claimed, theirs *[9]corner, end time.Time, sign float64, grid, logs *[9]float64) {
 	points := append(theirs[:], corner{Shares: o.Shares, Expected: o.Expected, At: end})
 	points = slices.Clone(points)
 	for i := range points {
@@ -170,7 +170,7 @@ func mergePeak(s *claimed, c *climb, corners *[9]corner, o *claimed, theirs *[9]
 	slices.SortStableFunc(points, func(a, b corner) int { return a.At.Compare(b.At) })
 	for _, k := range points {
 		if !k.At.IsZero() {
-			c.saw(mixture(float64(k.Shares), k.Expected, sign, grid, logs), k.At)
+			c.reach(mixture(float64(k.Shares), k.Expected, sign, grid, logs), k.At)
 		}
 	}
 }
@@ -187,7 +187,7 @@ func checkCorners(corners *[9]corner) error {
 // pass comes late by the plan's Lag, so that shares on their way are not missed.
 func (t *claimTest) pass(p *passing, plan *Plan) {
 	if t.Seen.pass(p, 1-plan.Tolerance, plan.Lag) {
-		look(&t.Seen, &t.Climb, &t.Corners, p.to, -1, &claimGrid, &claimLogs)
+		look(&t.Seen, &t.Summit, &t.Corners, p.to, -1, &claimGrid, &claimLogs)
 	}
 }
 
@@ -203,12 +203,12 @@ func (t *claimTest) logE() float64 {
 }
 
 func (t *claimTest) merge(o *claimTest) {
-	mergePeak(&t.Seen, &t.Climb, &t.Corners, &o.Seen, &o.Corners, o.Seen.Until, -1, &claimGrid, &claimLogs)
+	mergePeak(&t.Seen, &t.Summit, &t.Corners, &o.Seen, &o.Corners, o.Seen.Until, -1, &claimGrid, &claimLogs)
 	t.Seen.merge(&o.Seen)
 }
 
 func (t *claimTest) check() error {
-	return errors.Join(t.Seen.check(), t.Climb.check(), checkCorners(&t.Corners))
+	return errors.Join(t.Seen.check(), t.Summit.check(), checkCorners(&t.Corners))
 }
 
 func (t *aboveTest) pass(p *passing, plan *Plan) { t.Seen.pass(p, 1+plan.ToleranceAbove, 0) } // at once
@@ -216,7 +216,7 @@ func (t *aboveTest) pass(p *passing, plan *Plan) { t.Seen.pass(p, 1+plan.Toleran
 func (t *aboveTest) arrive(a *arrival) {
 	if a.claim > 0 {
 		t.Seen.Shares = addClamped(t.Seen.Shares, 1)
-		look(&t.Seen, &t.Climb, &t.Corners, a.at, +1, &aboveGrid, &aboveLogs)
+		look(&t.Seen, &t.Summit, &t.Corners, a.at, +1, &aboveGrid, &aboveLogs)
 	}
 }
 
@@ -225,12 +225,12 @@ func (t *aboveTest) logE() float64 {
 }
 
 func (t *aboveTest) merge(o *aboveTest) {
-	mergePeak(&t.Seen, &t.Climb, &t.Corners, &o.Seen, &o.Corners, o.Seen.Until, +1, &aboveGrid, &aboveLogs)
+	mergePeak(&t.Seen, &t.Summit, &t.Corners, &o.Seen, &o.Corners, o.Seen.Until, +1, &aboveGrid, &aboveLogs)
 	t.Seen.merge(&o.Seen)
 }
 
 func (t *aboveTest) check() error {
-	return errors.Join(t.Seen.check(), t.Climb.check(), checkCorners(&t.Corners))
+	return errors.Join(t.Seen.check(), t.Summit.check(), checkCorners(&t.Corners))
 }
 
 // usefulDeviation is the deviation that a test of the rate must have been able to see to call a device clear.
@@ -280,10 +280,10 @@ func neededFor(deviation, factor, threshold, sign float64, grid, logs *[9]float6
 }
 
 func (t *claimTest) finding(c *context) Finding {
-	f := Finding{Test: TestClaim, Kind: Evidence, Threshold: c.threshold, LogE: t.logE(), Peak: max(t.Climb.Peak, t.logE())}
+	f := Finding{Test: TestClaim, Kind: Evidence, Threshold: c.threshold, LogE: t.logE(), Peak: max(t.Summit.Peak, t.logE())}
 	tolerance := c.plan.Tolerance
 	f.Limits = fmt.Sprintf("Cannot see what is missing within the declared tolerance of %s, nor a claim that is too low itself, "+
-		"and counts only time in which the device was connected, had work and made a claim.", inPercent(tolerance))
+		"and counts only time in which the device was connected, had work and made a claim.", percentWords(tolerance))
 	if t.Seen.Honest == 0 {
 		f.State = NotApplicable
 		f.Words = "Nothing is claimed for this device, so there is nothing to hold its shares against. Its telemetry or a rated hash rate would do."
@@ -298,28 +298,28 @@ func (t *claimTest) finding(c *context) Finding {
 		"proven_hashes_per_second": band.Estimate, "proven_low_hashes_per_second": band.Low, "proven_high_hashes_per_second": band.High,
 		"missing_fraction": missing, "missing_at_least_fraction": atLeast, "tolerance_fraction": tolerance, "visible_fraction": detectable,
 	})
-	compared := fmt.Sprintf("Proven %s, claims %s", inHashesBand(band), inHashes(claim))
+	compared := fmt.Sprintf("Proven %s, claims %s", bandWords(band), rateWords(claim))
 	switch {
 	case f.Peak >= f.Threshold:
-		f.State, f.Since, f.At = Alarm, t.Climb.since(f.Threshold), t.Climb.At
+		f.State, f.Since, f.At = Alarm, t.Summit.since(f.Threshold), t.Summit.last()
 		if f.Since.IsZero() {
 			f.Since = c.now
 		}
 		switch {
 		case f.LogE < f.Threshold && missing <= tolerance:
-			f.Words = fmt.Sprintf("%s: over all this time enough, but until %s too much was missing.", compared, inMoment(t.Climb.At))
+			f.Words = fmt.Sprintf("%s: over all this time enough, but until %s too much was missing.", compared, momentWords(t.Summit.last()))
 		case atLeast > 0:
-			f.Words = fmt.Sprintf("%s: at least %s are missing.", compared, inPercent(atLeast))
+			f.Words = fmt.Sprintf("%s: at least %s are missing.", compared, percentWords(atLeast))
 		default:
-			f.Words = fmt.Sprintf("%s: about %s are missing, more than the tolerance of %s.", compared, inPercent(missing), inPercent(tolerance))
+			f.Words = fmt.Sprintf("%s: about %s are missing, more than the tolerance of %s.", compared, percentWords(missing), percentWords(tolerance))
 		}
-		f.Words += " " + againstChance(f.Peak)
+		f.Words += " " + chanceWords(f.Peak)
 		f.Power = powerWords(detectable, "missing")
 	case detectable <= usefulDeviation:
 		f.State = Clear
 		f.Words = compared + ": the shares that came fit the claim."
 		if missing > tolerance {
-			f.Words = fmt.Sprintf("%s: %s less, which chance explains well enough.", compared, inPercent(missing))
+			f.Words = fmt.Sprintf("%s: %s less, which chance explains well enough.", compared, percentWords(missing))
 		}
 		f.Power = powerWords(detectable, "missing")
 	default:
@@ -336,14 +336,14 @@ func powerWords(detectable float64, what string) string {
 	if detectable > 10 || what == "missing" && detectable > 1 {
 		return "Would not have seen any deviation yet."
 	}
-	return fmt.Sprintf("Would most likely have seen %s %s by now.", inPercent(detectable), what)
+	return fmt.Sprintf("Would most likely have seen %s %s by now.", percentWords(detectable), what)
 }
 
 func (t *aboveTest) finding(c *context) Finding {
-	f := Finding{Test: TestClaimAbove, Kind: Evidence, Threshold: c.threshold, LogE: t.logE(), Peak: max(t.Climb.Peak, t.logE())}
+	f := Finding{Test: TestClaimAbove, Kind: Evidence, Threshold: c.threshold, LogE: t.logE(), Peak: max(t.Summit.Peak, t.logE())}
 	tolerance := c.plan.ToleranceAbove
 	f.Limits = fmt.Sprintf("More than claimed is no fault of itself: a claim that reads low, a machine tuned up, a filter of the hardware that was taken "+
-		"for lower than it is, or shares of several machines under one name look the same. Lets pass what is within %s.", inPercent(tolerance))
+		"for lower than it is, or shares of several machines under one name look the same. Lets pass what is within %s.", percentWords(tolerance))
 	if t.Seen.Honest == 0 {
 		f.State = NotApplicable
 		f.Words = "Nothing is claimed for this device, so it cannot do more than that."
@@ -358,27 +358,27 @@ func (t *aboveTest) finding(c *context) Finding {
 		"proven_hashes_per_second": band.Estimate, "proven_low_hashes_per_second": band.Low, "proven_high_hashes_per_second": band.High,
 		"extra_fraction": extra, "extra_at_least_fraction": atLeast, "tolerance_fraction": tolerance, "visible_fraction": detectable,
 	})
-	compared := fmt.Sprintf("Proven %s, claims %s", inHashesBand(band), inHashes(claim))
+	compared := fmt.Sprintf("Proven %s, claims %s", bandWords(band), rateWords(claim))
 	switch {
 	case f.Peak >= f.Threshold:
-		f.State, f.Since, f.At = Alarm, t.Climb.since(f.Threshold), t.Climb.At
+		f.State, f.Since, f.At = Alarm, t.Summit.since(f.Threshold), t.Summit.last()
 		if f.Since.IsZero() {
 			f.Since = c.now
 		}
 		switch {
 		case f.LogE < f.Threshold && extra <= tolerance:
-			f.Words = fmt.Sprintf("%s: over all this time as claimed, but until %s more came than that.", compared, inMoment(t.Climb.At))
+			f.Words = fmt.Sprintf("%s: over all this time as claimed, but until %s more came than that.", compared, momentWords(t.Summit.last()))
 		case atLeast > 0:
-			f.Words = fmt.Sprintf("%s: it does at least %s more than it says, or the shares are not all its own.", compared, inPercent(atLeast))
+			f.Words = fmt.Sprintf("%s: it does at least %s more than it says, or the shares are not all its own.", compared, percentWords(atLeast))
 		default:
-			f.Words = fmt.Sprintf("%s: it does about %s more than it says, or the shares are not all its own.", compared, inPercent(extra))
+			f.Words = fmt.Sprintf("%s: it does about %s more than it says, or the shares are not all its own.", compared, percentWords(extra))
 		}
-		f.Words += " " + againstChance(f.Peak)
+		f.Words += " " + chanceWords(f.Peak)
 	case detectable <= usefulDeviation:
 		f.State = Clear
 		f.Words = compared + ": no more than is claimed."
 		if extra > tolerance {
-			f.Words = fmt.Sprintf("%s: %s more, which chance explains well enough.", compared, inPercent(extra))
+			f.Words = fmt.Sprintf("%s: %s more, which chance explains well enough.", compared, percentWords(extra))
 		}
 	default:
 		f.State = TooEarly

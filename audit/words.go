@@ -5,135 +5,132 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 )
 
-// How findings write numbers: short, with units, for readers who know mining.
+// Words for numbers, as findings speak them. All take any number: what is not finite, or below 0 where that makes no sense,
+// becomes words too.
 
-var prefixes = [...]string{"", "k", "M", "G", "T", "P", "E", "Z"}
-
-// prefixOf returns the power of 1000 and the prefix in which x has one to three digits before the point.
-func prefixOf(x float64) (unit float64, prefix string) {
-	unit = 1
-	for _, p := range prefixes {
-		prefix = p
-		if math.Abs(x) < 999.5*unit || p == prefixes[len(prefixes)-1] {
-			break
-		}
-		unit *= 1000
+// three returns v with three digits that count, without an exponent: 1234 is "1,230", 0.01234 "0.0123".
+func three(v float64) string {
+	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
-	return unit, prefix
+	digits := max(0, 2-int(math.Floor(math.Log10(math.Abs(v)))))
+	text := strconv.FormatFloat(v, 'f', min(digits, 12), 64)
+	if digits == 0 {
+		unit := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-2)
+		text = strconv.FormatFloat(math.Round(v/unit)*unit, 'f', 0, 64)
+	}
+	if strings.Contains(text, ".") {
+		return strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	return thousands(text)
 }
 
-// digits writes x with three digits.
-func digits(x float64) string {
-	switch a := math.Abs(x); {
-	case x == 0:
-		return "0"
-	case a >= 1e6 || a < 1e-3:
-		return strconv.FormatFloat(x, 'g', 3, 64)
-	case a >= 99.95:
-		return strconv.FormatFloat(x, 'f', 0, 64)
-	case a >= 9.995:
-		return strconv.FormatFloat(x, 'f', 1, 64)
-	case a >= 0.9995:
-		return strconv.FormatFloat(x, 'f', 2, 64)
+// thousands puts commas into a whole number.
+func thousands(text string) string {
+	sign := ""
+	if strings.HasPrefix(text, "-") {
+		sign, text = "-", text[1:]
 	}
-	return strconv.FormatFloat(x, 'g', 2, 64)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return sign + text
 }
 
-// inHashes writes a rate: "93.1 TH/s".
-func inHashes(rate float64) string {
-	unit, prefix := prefixOf(rate)
-	return digits(rate/unit) + " " + prefix + "H/s"
+// numberWords says how many: "17", "2,310", "3.2 million", "10^24".
+func numberWords(v float64) string {
+	switch a := math.Abs(v); {
+	case math.IsNaN(v):
+		return "an unknown number"
+	case math.IsInf(v, 0):
+		return "endlessly many"
+	case a >= 1e15:
+		return fmt.Sprintf("10^%d", int(math.Floor(math.Log10(a))))
+	case a >= 0.9995e12:
+		return three(v/1e12) + " trillion"
+	case a >= 0.9995e9:
+		return three(v/1e9) + " billion"
+	case a >= 0.9995e6:
+		return three(v/1e6) + " million"
+	}
+	return three(v)
 }
 
-// inHashesBand writes a rate and its band: "93.1 TH/s (between 91.0 and 95.3)".
-func inHashesBand(i Interval) string {
-	unit, prefix := prefixOf(i.Estimate)
-	text := digits(i.Estimate/unit) + " " + prefix + "H/s"
-	if !(i.High > 0 && i.High <= math.MaxFloat64) {
-		return text + fmt.Sprintf(" (at least %s)", digits(i.Low/unit))
+// countWords says how many of something there are: whole up to 99,999.
+func countWords(n uint64) string {
+	if n < 100_000 {
+		return thousands(strconv.FormatUint(n, 10))
 	}
-	return text + fmt.Sprintf(" (between %s and %s)", digits(i.Low/unit), digits(i.High/unit))
+	return numberWords(float64(n))
 }
 
-// inPercent writes a fraction: "4.7 %".
-func inPercent(fraction float64) string {
-	p := 100 * fraction
-	if a := math.Abs(p); 0.1 <= a && a < 9.95 {
-		return strconv.FormatFloat(p, 'f', 1, 64) + " %"
-	}
-	return digits(p) + " %"
-}
-
-// inCount writes a number of things: "12,300".
-func inCount(n float64) string {
-	if n >= 1e15 {
-		return strconv.FormatFloat(n, 'g', 3, 64)
-	}
-	if n >= 1000 { // three digits are enough
-		n, _ = strconv.ParseFloat(strconv.FormatFloat(n, 'g', 3, 64), 64)
-	}
-	text := strconv.FormatFloat(math.Round(n), 'f', 0, 64)
-	var b strings.Builder
-	for i, r := range text {
-		if i > 0 && r != '-' && text[i-1] != '-' && (len(text)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-// inOdds writes e^logE as a number of cases: "3 million".
-func inOdds(logE float64) string {
-	for _, big := range []struct {
-		unit float64
-		name string
-	}{{1e15, ""}, {1e12, " trillion"}, {1e9, " billion"}, {1e6, " million"}} {
-		if logE < math.Log(big.unit) {
-			continue
-		}
-		if big.name == "" {
-			return fmt.Sprintf("10^%.0f", math.Floor(logE/math.Ln10))
-		}
-		return inCount(math.Floor(math.Exp(logE)/big.unit)) + big.name
-	}
-	return inCount(math.Floor(math.Exp(max(0, logE))))
-}
-
-// againstChance says what an e-value means.
-func againstChance(logE float64) string {
-	return "The odds against this being chance are " + inOdds(logE) + " to 1."
-}
-
-// inTime writes how long something takes: "72 s", "2.5 hours".
-func inTime(seconds float64) string {
+// oddsWords says what an e-value means, given its natural logarithm: "3 million to 1".
+func oddsWords(logE float64) string {
 	switch {
-	case !(seconds >= 0): // NaN too
-		return "no time"
-	case seconds < 120:
-		return digits(seconds) + " s"
-	case seconds < 2*3600:
-		return digits(seconds/60) + " minutes"
-	case seconds < 2*86400:
-		return digits(seconds/3600) + " hours"
-	case seconds < 730*86400:
-		return digits(seconds/86400) + " days"
+	case math.IsNaN(logE) || logE <= 0:
+		return "even"
+	case logE > math.Log(1e15):
+		return fmt.Sprintf("10^%.0f to 1", math.Floor(logE/math.Ln10))
 	}
-	return inCount(seconds/86400/365.25) + " years"
+	return numberWords(math.Exp(logE)) + " to 1"
 }
 
-// inMoment writes a time, in UTC and to the second.
-func inMoment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
-
-// finite drops what is no number from the numbers of a finding.
-func finite(numbers map[string]float64) map[string]float64 {
-	for name, v := range numbers {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			delete(numbers, name)
-		}
+// percentWords says a part: "5 %", "0.12 %".
+func percentWords(part float64) string {
+	p := 100 * part
+	switch {
+	case math.IsNaN(p) || math.IsInf(p, 0):
+		return "an unknown part"
+	case p == 0 || math.Abs(p) >= 9.95:
+		return strconv.FormatFloat(p, 'f', 0, 64) + " %"
+	case math.Abs(p) >= 0.95:
+		return strings.TrimSuffix(strconv.FormatFloat(p, 'f', 1, 64), ".0") + " %"
 	}
-	return numbers
+	return strconv.FormatFloat(p, 'g', 2, 64) + " %"
+}
+
+// prefixed returns v with the decimal prefix that leaves 1 to 999 before the point.
+func prefixed(v float64, space, unit string) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "unknown"
+	}
+	prefixes := []string{"", "K", "M", "G", "T", "P", "E", "Z"}
+	i := 0
+	for ; i < len(prefixes)-1 && math.Abs(v) >= 999.5; i++ {
+		v /= 1000
+	}
+	return three(v) + space + prefixes[i] + unit
+}
+
+// difficultyWords writes a difficulty as pools do: "524K", "1.05M".
+func difficultyWords(d float64) string { return prefixed(d, "", "") }
+
+// rateWords writes hashes per second: "93.1 TH/s".
+func rateWords(h float64) string {
+	if h >= 999.5 && h < 999_500 {
+		return three(h/1000) + " kH/s"
+	}
+	return prefixed(h, " ", "H/s")
+}
+
+// spanWords says how long: "40 s", "12 minutes", "3.2 years".
+func spanWords(seconds float64) string {
+	const minute, hour, day, year = 60, 3600, 86400, 365.25 * 86400
+	switch {
+	case math.IsNaN(seconds) || math.IsInf(seconds, 0):
+		return "for ever"
+	case seconds < 2*minute:
+		return three(seconds) + " s"
+	case seconds < 2*hour:
+		return three(seconds/minute) + " minutes"
+	case seconds < 3*day:
+		return three(seconds/hour) + " hours"
+	case seconds < 2*year:
+		return three(seconds/day) + " days"
+	case seconds < 1e6*year:
+		return three(seconds/year) + " years"
+	}
+	return numberWords(seconds/year) + " years"
 }
