@@ -64,6 +64,7 @@ Commands:
   proxy       stand between devices and a pool, and judge their shares
   bench       measure this machine's kernels
   verify      check headers, blocks, block templates and recorded shares
+  simulate    write what synthetic devices would send, honest or not
   version     print the build, this machine and its kernels
   completion  print a completion script for a shell
   help        print the help of a command
@@ -115,6 +116,7 @@ func (p *program) rootCommand() *cobra.Command {
 		(&proxyCommand{program: p}).command(),
 		(&benchCommand{program: p}).command(),
 		(&verifyCommand{program: p}).command(),
+		(&simulateCommand{program: p}).command(),
 		(&versionCommand{program: p}).command(),
 		(&completionCommand{program: p}).command(),
 	)
