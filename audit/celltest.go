@@ -1,12 +1,452 @@
 package audit
 
-// cellTest counts shares by chip, core and part of the nonce space, and bets that some are dead or weak.
-type cellTest struct{}
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"time"
+)
 
-func (t *cellTest) model(name string, plan *Plan) {} // what the device is said to be; before or after shares
-func (t *cellTest) arrive(a *arrival)             {}
-func (t *cellTest) logE() float64                 { return 0 }
-func (t *cellTest) merge(o *cellTest)             {}
-func (t *cellTest) check() error                  { return nil }
-func (t *cellTest) findings(c *context) []Finding { return nil }
-func (t *cellTest) census(c *context) *Census     { return nil }
+// cellTest counts shares by chip, core and part of the nonce space, and bets that some are dead or weak.
+//
+// Where the chip's layout is known, a sound core gives its part of all shares, less the plan's CellWeakness: a bet from the first
+// share on. Everything else is learned from the device's own first shares (2,048 of them, and again after eight times as many, and so
+// on, so that a chip that dies late is found too), and bets on the shares after those. What is bet on a cell is a nonnegative
+// supermartingale for a sound device, and so is their mean with weights fixed beforehand, whatever the device's rate and luck.
+//
+// What is kept are counts: bytes of nonces, and two maps of pairs of bytes. Merging adds them. The bet from the first share on is that of
+// the whole then, exactly; the learned ones of the later part start anew.
+type cellTest struct {
+	N     uint64        `json:"n"`
+	Bytes [4][]uint32   `json:"bytes,omitempty"` // 256 each, first byte first
+	Chips []uint32      `json:"chips,omitempty"` // fieldAddress * 16 + core / 8, as BM136x number them
+	Map   []uint32      `json:"map,omitempty"`   // upper five bits of the last byte * 32 + those of the first
+	Model string        `json:"model,omitempty"` // name of the layout
+	Other string        `json:"other,omitempty"` // what else the device said to be
+	Fixed bool          `json:"fixed,omitzero"`  // the plan says the model
+	Unfit uint64        `json:"unfit,omitzero"`  // shares before the layout was found not to fit; 0 if it fits
+	Loss  float64       `json:"tolerance"`       // CellWeakness
+	Part  int           `json:"part,omitzero"`   // how often the learned part started
+	RefN  uint64        `json:"ref_n,omitzero"`
+	Ref   []uint32      `json:"ref,omitempty"`    // counts of the cells of all axes at RefN
+	Shut  *float64      `json:"closed,omitempty"` // log of the sum of the weighted bets of parts that are over
+	Peak  float64       `json:"peak,omitzero"`
+	Next  uint64        `json:"next,omitzero"` // when to look at the peak again
+	First [levels]int64 `json:"first,omitzero"`
+	Top   time.Time     `json:"top,omitzero"` // when the peak was
+	axes_ []cellAxis    // of the layout
+	at    uint64        // for which N the cached value is
+	cache float64
+}
+
+const (
+	firstReference = 2048 // shares
+	referenceStep  = 8
+	maxParts       = 10
+	mapCells       = 32 * 32
+	chipCells      = fieldCells * 16
+	maxModelName   = 200
+	levels         = 48
+)
+
+// cellAxis is one way of parting the nonces into cells.
+type cellAxis struct {
+	what   string // a cell, singular
+	field  nonceField
+	shift  uint
+	weight float64   // of the axis among all
+	p      []float64 // of sound cells, 0 of those that don't exist; nil where it is to be learned
+}
+
+func (a *cellAxis) cells() int { return fieldCells >> a.shift }
+
+// model says what the device is said to be; before or after shares. The first that is known counts; the plan's before all.
+func (t *cellTest) model(name string, plan *Plan) {
+	if plan != nil {
+		if t.N == 0 || t.Loss == 0 {
+			t.Loss = plan.CellWeakness
+		}
+		if plan.Model != "" && !t.Fixed {
+			if l := LayoutOf(plan.Model); l != nil {
+				t.Fixed = true
+				t.become(l)
+			}
+		}
+	}
+	l := LayoutOf(name)
+	switch {
+	case l == nil:
+	case t.Model == "":
+		t.become(l)
+	case l.Name() != t.Model && l.Machine == "" && l.Chip == t.layout().Chip: // the chip of the machine that we know
+	case l.Name() != t.Model && t.Other == "":
+		t.Other = l.Name()
+	}
+}
+
+func (t *cellTest) become(l *Layout) {
+	if t.Model == l.Name() {
+		return
+	}
+	t.Model, t.Unfit = l.Name(), 0
+	t.restart()
+}
+
+// restart begins all bets anew: the old ones were about other cells.
+func (t *cellTest) restart() {
+	t.axes_, t.at = nil, 0
+	t.Part, t.RefN, t.Ref, t.Shut = 0, 0, nil, nil
+	t.Peak, t.Next, t.First, t.Top = 0, t.N+64, [levels]int64{}, time.Time{}
+}
+
+// layout is the one that is believed, nil if none is.
+func (t *cellTest) layout() *Layout {
+	if t.Model == "" || t.Unfit > 0 {
+		return nil
+	}
+	return LayoutOf(t.Model)
+}
+
+func (t *cellTest) tolerance() float64 {
+	if t.Loss > 0 {
+		return t.Loss
+	}
+	return .2
+}
+
+func (t *cellTest) axes() []cellAxis {
+	if t.axes_ != nil {
+		return t.axes_
+	}
+	l := t.layout()
+	if l == nil {
+		t.axes_ = []cellAxis{
+			{what: "part of the nonce space", field: fieldFirst, weight: .25},
+			{what: "part of the nonce space", field: fieldLast, weight: .25},
+			{what: "part of the nonce space", field: fieldAddress, weight: .25},
+			{what: "part of the nonce space", field: fieldFirstLow, weight: .25},
+		}
+		return t.axes_
+	}
+	core := cellAxis{what: "core", field: l.core, weight: .5}
+	chip := cellAxis{what: "chip", field: l.chip, shift: l.chipShift, weight: .5}
+	var sum float64
+	for _, w := range l.weights {
+		sum += w
+	}
+	core.p = make([]float64, core.cells())
+	for k, w := range l.weights {
+		core.p[k] = w / sum * (1 - t.tolerance())
+	}
+	if l.Chips > 0 {
+		chip.p = make([]float64, chip.cells())
+		for k := range l.Chips {
+			chip.p[k] = (1 - t.tolerance()) / float64(l.Chips)
+		}
+	} else {
+		chip.what = "chip or part of the nonce space"
+	}
+	t.axes_ = []cellAxis{core, chip}
+	return t.axes_
+}
+
+// arrive counts a share.
+func (t *cellTest) arrive(a *arrival) {
+	if a.share == nil || t.N >= math.MaxUint32 {
+		return
+	}
+	t.count(a.share.Nonce)
+	if t.N >= t.Next {
+		t.look(a.at)
+	}
+}
+
+func (t *cellTest) count(nonce uint32) {
+	if t.Map == nil {
+		for i := range t.Bytes {
+			t.Bytes[i] = make([]uint32, 256)
+		}
+		t.Chips, t.Map = make([]uint32, chipCells), make([]uint32, mapCells)
+	}
+	t.N++
+	t.Bytes[0][nonce>>24]++
+	t.Bytes[1][nonce>>16&255]++
+	t.Bytes[2][nonce>>8&255]++
+	t.Bytes[3][nonce&255]++
+	b := bits.ReverseBytes32(nonce)
+	t.Chips[b>>18&127<<4|b>>28]++
+	t.Map[nonce>>3&31<<5|nonce>>27]++
+}
+
+// look brings the peak up to date, and starts a part of the learned bets when it is time.
+func (t *cellTest) look(now time.Time) {
+	if t.layout() != nil && t.strangers() > 3+t.N/1000 {
+		t.Unfit = t.N
+		t.restart()
+	}
+	e := t.logE()
+	if e > t.Peak {
+		t.Peak, t.Top = e, now
+	}
+	for i := range min(levels, max(0, int(e)-3)) {
+		if t.First[i] == 0 {
+			t.First[i] = now.UnixNano()
+		}
+	}
+	due := uint64(firstReference)
+	for range t.Part {
+		due *= referenceStep
+	}
+	if t.N >= due && t.Part < maxParts {
+		open, shut := t.learned()
+		sum := logSum(open, shut)
+		if !math.IsInf(sum, -1) {
+			t.Shut = &sum
+		}
+		t.Part++
+		t.RefN, t.Ref = t.N, t.Ref[:0]
+		for _, a := range t.axes() {
+			t.Ref = append(t.Ref, t.cellsOf(&a)...)
+		}
+		t.at = 0
+	}
+	t.Next = t.N + max(64, t.N/64)
+}
+
+// strangers are the shares that name a core that chips of this layout don't have.
+func (t *cellTest) strangers() (n uint64) {
+	core := &t.axes()[0]
+	for k, c := range t.cellsOf(core) {
+		if core.p[k] == 0 {
+			n += uint64(c)
+		}
+	}
+	return n
+}
+
+// cellsOf returns the counts of an axis, a new slice.
+func (t *cellTest) cellsOf(a *cellAxis) []uint32 {
+	cells := make([]uint32, a.cells())
+	if t.Map == nil {
+		return cells
+	}
+	add := func(k int, n uint32) { cells[k>>a.shift] += n }
+	switch a.field {
+	case fieldAddress:
+		for i, n := range t.Chips {
+			add(i>>4, n)
+		}
+	case fieldFirstLow:
+		for i, n := range t.Bytes[0] {
+			add(i&127, n)
+		}
+	default:
+		of := map[nonceField]int{fieldFirst: 0, fieldSecond: 1, fieldThird: 2, fieldLast: 3}[a.field]
+		for i, n := range t.Bytes[of] {
+			add(i>>1, n)
+		}
+	}
+	return cells
+}
+
+// logE is the e-value now. The bets are computed from the counts, some tens of microseconds if there are new ones.
+func (t *cellTest) logE() float64 {
+	if t.at == t.N && t.at > 0 {
+		return t.cache
+	}
+	known := math.Inf(-1)
+	stake := 0.
+	for i := range t.axes() {
+		a := &t.axes()[i]
+		if a.p != nil {
+			stake += a.weight
+			known = logSum(known, math.Log(a.weight)+t.knownAxis(a, nil))
+		}
+	}
+	open, shut := t.learned()
+	// Half of the stake of an axis with known cells, and all of the others', is on what is learned; not yet started parts are kept as cash.
+	sum := logSum(known+math.Log(.5), logSum(open, shut))
+	sum = logSum(sum, math.Log(t.cash(stake)))
+	t.cache, t.at = sum, t.N
+	return sum
+}
+
+// cash is the stake that waits for parts that have not started.
+func (t *cellTest) cash(known float64) float64 { return (1 - known/2) / float64(t.Part+1) }
+
+// partStake is the stake of an axis in the part that runs: 1/2, 1/6, 1/12 … of what it has for learned bets.
+func (t *cellTest) partStake(a *cellAxis) float64 {
+	s := a.weight / float64(t.Part*(t.Part+1))
+	if a.p != nil {
+		s /= 2
+	}
+	return s
+}
+
+// knownAxis is the log of the mean of the bets on the cells of an axis with known probabilities, from the first share on. If logs is not nil it
+// is given those of the cells.
+func (t *cellTest) knownAxis(a *cellAxis, logs []float64) float64 {
+	return meanBets(a, logs, t.cellsOf(a), func(k int, seen float64) float64 {
+		return fourBets(func(x float64) float64 { return knownBet(x, a.p[k], seen, float64(t.N)) })
+	})
+}
+
+// meanBets is the log of the mean of the bets on those cells that exist.
+func meanBets(a *cellAxis, logs []float64, counts []uint32, bet func(k int, seen float64) float64) float64 {
+	sum, cells := math.Inf(-1), 0
+	for k, n := range counts {
+		if a.p != nil && a.p[k] == 0 {
+			continue
+		}
+		cells++
+		log := bet(k, float64(n))
+		if logs != nil {
+			logs[k] = log
+		}
+		sum = logSum(sum, log)
+	}
+	return sum - math.Log(float64(cells))
+}
+
+// learned is the log of the weighted sum of the learned bets: of the part that runs, and of those that are over.
+func (t *cellTest) learned() (open, shut float64) {
+	open, shut = math.Inf(-1), math.Inf(-1)
+	if t.Shut != nil {
+		shut = *t.Shut
+	}
+	if t.Part == 0 {
+		return open, shut
+	}
+	from := 0
+	for i := range t.axes() {
+		a := &t.axes()[i]
+		open = logSum(open, math.Log(t.partStake(a))+t.learnedAxis(a, t.Ref[from:from+a.cells()], nil))
+		from += a.cells()
+	}
+	return open, shut
+}
+
+func (t *cellTest) learnedAxis(a *cellAxis, ref []uint32, logs []float64) float64 {
+	m, n, keep := float64(t.RefN), float64(t.N-t.RefN), 1-t.tolerance()
+	return meanBets(a, logs, t.cellsOf(a), func(k int, seen float64) float64 {
+		was := float64(ref[k])
+		seen -= was
+		if a.p != nil {
+			return fourBets(func(x float64) float64 { return knownBet(x, a.p[k], seen, n) })
+		}
+		j := jeffreysLog(was, m)
+		return fourBets(func(x float64) float64 { return learnedBet(x, keep, was, m, seen, n, j) })
+	})
+}
+
+// merge adds a later part.
+func (t *cellTest) merge(o *cellTest) {
+	if o.Model != "" {
+		if t.Model == "" && o.Unfit == 0 {
+			t.Fixed = o.Fixed
+			t.become(LayoutOf(o.Model))
+		} else if t.Model != o.Model && t.Other == "" {
+			t.Other = o.Model
+		}
+	}
+	if t.Other == "" {
+		t.Other = o.Other
+	}
+	if o.N == 0 || t.N+o.N > math.MaxUint32 {
+		return
+	}
+	if t.Map == nil {
+		t.count(0) // for the slices
+		t.N = 0
+		t.Bytes[0][0], t.Bytes[1][0], t.Bytes[2][0], t.Bytes[3][0], t.Chips[0], t.Map[0] = 0, 0, 0, 0, 0, 0
+	}
+	t.N += o.N
+	for i := range t.Bytes {
+		addCounts(t.Bytes[i], o.Bytes[i])
+	}
+	addCounts(t.Chips, o.Chips)
+	addCounts(t.Map, o.Map)
+	if t.Loss == 0 {
+		t.Loss = o.Loss
+	}
+	t.at, t.Next = 0, t.N
+	if t.N > 0 {
+		t.look(o.Top)
+	}
+}
+
+func addCounts(to, from []uint32) {
+	for i := range to {
+		to[i] += from[i]
+	}
+}
+
+// check says what is wrong with a state that was read.
+func (t *cellTest) check() error {
+	if t.N > math.MaxUint32 || t.RefN > t.N || t.Unfit > t.N || t.Part < 0 || t.Part > maxParts {
+		return fmt.Errorf("cells: %d shares, %d of them before part %d: that can't be", t.N, t.RefN, t.Part)
+	}
+	if !(t.Loss >= 0 && t.Loss < 1) || !(t.Peak >= 0 && t.Peak < math.MaxFloat64) {
+		return fmt.Errorf("cells: tolerance %v, peak %v: want 0 to 1, and 0 or more", t.Loss, t.Peak)
+	}
+	if t.Shut != nil && !(math.Abs(*t.Shut) < math.MaxFloat64) {
+		return fmt.Errorf("cells: closed %v: want a number", *t.Shut)
+	}
+	if len(t.Model) > maxModelName || len(t.Other) > maxModelName || t.Model != "" && (LayoutOf(t.Model) == nil || LayoutOf(t.Model).Name() != t.Model) {
+		return fmt.Errorf("cells: model %.40q: not one of ours", t.Model)
+	}
+	for i := range t.Bytes {
+		if err := checkCounts(t.Bytes[i], 256, t.N); err != nil {
+			return fmt.Errorf("cells: byte %d: %w", i, err)
+		}
+	}
+	if err := errors.Join(checkCounts(t.Chips, chipCells, t.N), checkCounts(t.Map, mapCells, t.N)); err != nil {
+		return fmt.Errorf("cells: map: %w", err)
+	}
+	if t.N > 0 && t.Map == nil {
+		return fmt.Errorf("cells: %d shares without a map", t.N)
+	}
+	want, from := 0, 0
+	t.axes_ = nil
+	for _, a := range t.axes() {
+		want += a.cells()
+	}
+	if t.Part == 0 {
+		want = 0
+	}
+	if len(t.Ref) != want {
+		return fmt.Errorf("cells: %d cells in the reference: want %d", len(t.Ref), want)
+	}
+	for _, a := range t.axes()[:min(len(t.axes()), want)] {
+		if err := checkCounts(t.Ref[from:from+a.cells()], a.cells(), t.RefN); err != nil {
+			return fmt.Errorf("cells: reference: %w", err)
+		}
+		for k, n := range t.cellsOf(&a) {
+			if t.Ref[from+k] > n {
+				return fmt.Errorf("cells: %d shares of cell %d in the reference, %d in all", t.Ref[from+k], k, n)
+			}
+		}
+		from += a.cells()
+	}
+	t.at = 0
+	return nil
+}
+
+// checkCounts checks that counts are of so many cells and add up; none at all do, if there are no shares.
+func checkCounts(counts []uint32, cells int, sum uint64) error {
+	if counts == nil && sum == 0 {
+		return nil
+	}
+	if len(counts) != cells {
+		return fmt.Errorf("%d cells: want %d", len(counts), cells)
+	}
+	var n uint64
+	for _, c := range counts {
+		n += uint64(c)
+	}
+	if n != sum {
+		return fmt.Errorf("counts add up to %d: want %d", n, sum)
+	}
+	return nil
+}
