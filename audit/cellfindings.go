@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"time"
 )
 
 // suspect is a cell that the test names.
@@ -145,7 +144,7 @@ const cellLimits = "Nonces name a core and a chip's place on its board, not the 
 func (t *cellTest) findings(c *context) []Finding {
 	f := Finding{Test: TestCells, Kind: Evidence, Threshold: c.threshold, Limits: cellLimits, Numbers: map[string]float64{"counted_shares": float64(t.N)}}
 	f.LogE = t.logE()
-	f.Peak = max(t.Peak, f.LogE)
+	f.Peak = t.Most.with(f.LogE)
 	need, power := t.need(c.threshold)
 	if !math.IsInf(need, 1) {
 		f.Numbers["needed_shares"] = need
@@ -153,7 +152,10 @@ func (t *cellTest) findings(c *context) []Finding {
 	switch {
 	case f.Peak >= c.threshold:
 		f.State = Alarm
-		f.Since = t.since(c)
+		f.Since = t.Most.since(c.threshold)
+		if f.Since.IsZero() {
+			f.Since = c.now
+		}
 		f.At = f.Since
 		f.Words = t.accuse(&f, c)
 	case float64(t.N) >= need:
@@ -167,7 +169,7 @@ func (t *cellTest) findings(c *context) []Finding {
 			f.NeedShares = 0
 		}
 		f.Words = fmt.Sprintf("Not enough shares yet to say whether chips or cores are dead: %s.", t.tells())
-		f.Power = fmt.Sprintf("After about %s shares it will have seen %s.", countText(need), power)
+		f.Power = fmt.Sprintf("After about %s shares it will have seen %s.", inCount(need), power)
 	}
 	if t.Other != "" {
 		f.Limits += fmt.Sprintf(" The machine is also said to be a %s; the test goes by %s.", t.Other, t.Model)
@@ -182,28 +184,17 @@ func (t *cellTest) findings(c *context) []Finding {
 	return all
 }
 
-// since is when the peak first reached the threshold, to within one nat of e-value.
-func (t *cellTest) since(c *context) time.Time {
-	if i := int(math.Ceil(c.threshold)) - 4; i >= 0 && i < levels && t.First[i] != 0 {
-		return time.Unix(0, t.First[i]).UTC()
-	}
-	if !t.Top.IsZero() && t.Peak >= c.threshold {
-		return t.Top
-	}
-	return c.now
-}
-
 // tells says what layout the census goes by.
 func (t *cellTest) tells() string {
 	switch l := t.layout(); {
 	case t.Unfit > 0:
-		return fmt.Sprintf("%s shares, by parts of the nonce space as the machine's own first shares filled them (it is said to be a %s, but names cores that those don't have)", countText(float64(t.N)), t.Model)
+		return fmt.Sprintf("%s shares, by parts of the nonce space as the machine's own first shares filled them (it is said to be a %s, but names cores that those don't have)", inCount(float64(t.N)), t.Model)
 	case l == nil:
-		return fmt.Sprintf("%s shares, by parts of the nonce space as the machine's own first shares filled them (its layout is not known)", countText(float64(t.N)))
+		return fmt.Sprintf("%s shares, by parts of the nonce space as the machine's own first shares filled them (its layout is not known)", inCount(float64(t.N)))
 	case l.Chips > 0:
-		return fmt.Sprintf("%s shares, by the %d cores and %d chips of a %s (%s)", countText(float64(t.N)), l.Cores, l.Chips, l.Machine, l.Chip)
+		return fmt.Sprintf("%s shares, by the %d cores and %d chips of a %s (%s)", inCount(float64(t.N)), l.Cores, l.Chips, l.Machine, l.Chip)
 	default:
-		return fmt.Sprintf("%s shares, by the %d cores of a %s", countText(float64(t.N)), l.Cores, l.Chip)
+		return fmt.Sprintf("%s shares, by the %d cores of a %s", inCount(float64(t.N)), l.Cores, l.Chip)
 	}
 }
 
@@ -221,7 +212,7 @@ func (t *cellTest) accuse(f *Finding, c *context) string {
 			weak++
 		}
 		if len(names) < 6 {
-			names = append(names, fmt.Sprintf("%s %d is %s (%s shares where a sound one gives about %s)", s.axis.what, s.cell, how, countText(s.seen), countText(s.expected)))
+			names = append(names, fmt.Sprintf("%s %d is %s (%s shares where a sound one gives about %s)", s.axis.what, s.cell, how, inCount(s.seen), inCount(s.expected)))
 		}
 	}
 	f.Numbers["dead_cells"], f.Numbers["weak_cells"] = float64(dead), float64(weak)
@@ -233,7 +224,7 @@ func (t *cellTest) accuse(f *Finding, c *context) string {
 		text = "parts of the nonce space gave too few shares for a while"
 	}
 	text = strings.ToUpper(text[:1]) + text[1:]
-	text += fmt.Sprintf(". The odds against this being chance are %s to 1.", oddsText(f.Peak))
+	text += ". " + againstChance(f.Peak)
 	if l := t.layout(); l != nil && dead*4 > l.Cores {
 		text += fmt.Sprintf(" So many silent cells can also mean that the chips are no %s.", l.Chip)
 	}
@@ -264,13 +255,13 @@ func (t *cellTest) chipsFinding(c *context) *Finding {
 	switch {
 	case float64(t.N) < need:
 		f.State, f.NeedShares = TooEarly, need-float64(t.N)
-		f.Words = fmt.Sprintf("Nonces of %s chips were seen so far; %s to a board are claimed.", countText(seen), countText(claimed))
+		f.Words = fmt.Sprintf("Nonces of %s chips were seen so far; %s to a board are claimed.", inCount(seen), inCount(claimed))
 	case seen < math.Floor(claimed):
 		f.State = Clear
-		f.Words = fmt.Sprintf("Nonces of %s chips were seen, but %s to a board are claimed: the others gave no share among %s.", countText(seen), countText(claimed), countText(float64(t.N)))
+		f.Words = fmt.Sprintf("Nonces of %s chips were seen, but %s to a board are claimed: the others gave no share among %s.", inCount(seen), inCount(claimed), inCount(float64(t.N)))
 	default:
 		f.State = Clear
-		f.Words = fmt.Sprintf("Nonces of %s chips were seen; %s to a board are claimed.", countText(seen), countText(claimed))
+		f.Words = fmt.Sprintf("Nonces of %s chips were seen; %s to a board are claimed.", inCount(seen), inCount(claimed))
 	}
 	return f
 }
@@ -380,7 +371,7 @@ func (t *cellTest) census(c *context) *Census {
 		}
 	}
 	m.Counts = append([]uint32(nil), m.Counts...)
-	if c != nil && max(t.Peak, t.logE()) >= c.threshold {
+	if c != nil && t.Most.with(t.logE()) >= c.threshold {
 		marked := map[int]bool{}
 		for _, s := range t.suspects(c.threshold) {
 			for _, k := range place(s.axis, s.cell) {

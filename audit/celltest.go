@@ -18,25 +18,23 @@ import (
 // What is kept are counts: bytes of nonces, and two maps of pairs of bytes. Merging adds them. The bet from the first share on is that of
 // the whole then, exactly; the learned ones of the later part start anew.
 type cellTest struct {
-	N     uint64        `json:"n"`
-	Bytes [4][]uint32   `json:"bytes,omitempty"` // 256 each, first byte first
-	Chips []uint32      `json:"chips,omitempty"` // fieldAddress * 16 + core / 8, as BM136x number them
-	Map   []uint32      `json:"map,omitempty"`   // upper five bits of the last byte * 32 + those of the first
-	Model string        `json:"model,omitempty"` // name of the layout
-	Other string        `json:"other,omitempty"` // what else the device said to be
-	Fixed bool          `json:"fixed,omitzero"`  // the plan says the model
-	Unfit uint64        `json:"unfit,omitzero"`  // shares before the layout was found not to fit; 0 if it fits
-	Loss  float64       `json:"tolerance"`       // CellWeakness
-	Part  int           `json:"part,omitzero"`   // how often the learned part started
-	RefN  uint64        `json:"ref_n,omitzero"`
-	Ref   []uint32      `json:"ref,omitempty"`    // counts of the cells of all axes at RefN
-	Shut  *float64      `json:"closed,omitempty"` // log of the sum of the weighted bets of parts that are over
-	Peak  float64       `json:"peak,omitzero"`
-	Next  uint64        `json:"next,omitzero"` // when to look at the peak again
-	First [levels]int64 `json:"first,omitzero"`
-	Top   time.Time     `json:"top,omitzero"` // when the peak was
-	axes_ []cellAxis    // of the layout
-	at    uint64        // for which N the cached value is
+	N     uint64      `json:"n"`
+	Bytes [4][]uint32 `json:"bytes,omitempty"` // 256 each, first byte first
+	Chips []uint32    `json:"chips,omitempty"` // fieldAddress * 16 + core / 8, as BM136x number them
+	Map   []uint32    `json:"map,omitempty"`   // upper five bits of the last byte * 32 + those of the first
+	Model string      `json:"model,omitempty"` // name of the layout
+	Other string      `json:"other,omitempty"` // what else the device said to be
+	Fixed bool        `json:"fixed,omitzero"`  // the plan says the model
+	Unfit uint64      `json:"unfit,omitzero"`  // shares before the layout was found not to fit; 0 if it fits
+	Loss  float64     `json:"tolerance"`       // CellWeakness
+	Part  int         `json:"part,omitzero"`   // how often the learned part started
+	RefN  uint64      `json:"ref_n,omitzero"`
+	Ref   []uint32    `json:"ref,omitempty"`    // counts of the cells of all axes at RefN
+	Shut  *float64    `json:"closed,omitempty"` // log of the sum of the weighted bets of parts that are over
+	Most  summit      `json:"most"`
+	Next  uint64      `json:"next,omitzero"` // when to look at the peak again
+	axes_ []cellAxis  // of the layout
+	at    uint64      // for which N the cached value is
 	cache float64
 }
 
@@ -47,7 +45,6 @@ const (
 	mapCells       = 32 * 32
 	chipCells      = fieldCells * 16
 	maxModelName   = 200
-	levels         = 48
 )
 
 // cellAxis is one way of parting the nonces into cells.
@@ -97,7 +94,7 @@ func (t *cellTest) become(l *Layout) {
 func (t *cellTest) restart() {
 	t.axes_, t.at = nil, 0
 	t.Part, t.RefN, t.Ref, t.Shut = 0, 0, nil, nil
-	t.Peak, t.Next, t.First, t.Top = 0, t.N+64, [levels]int64{}, time.Time{}
+	t.Most, t.Next = summit{}, t.N+64
 }
 
 // layout is the one that is believed, nil if none is.
@@ -185,15 +182,7 @@ func (t *cellTest) look(now time.Time) {
 		t.Unfit = t.N
 		t.restart()
 	}
-	e := t.logE()
-	if e > t.Peak {
-		t.Peak, t.Top = e, now
-	}
-	for i := range min(levels, max(0, int(e)-3)) {
-		if t.First[i] == 0 {
-			t.First[i] = now.UnixNano()
-		}
-	}
+	t.Most.reach(t.logE(), now)
 	due := uint64(firstReference)
 	for range t.Part {
 		due *= referenceStep
@@ -288,25 +277,24 @@ func (t *cellTest) partStake(a *cellAxis) float64 {
 // is given those of the cells.
 func (t *cellTest) knownAxis(a *cellAxis, logs []float64) float64 {
 	return meanBets(a, logs, t.cellsOf(a), func(k int, seen float64) float64 {
-		return fourBets(func(x float64) float64 { return knownBet(x, a.p[k], seen, float64(t.N)) })
+		return allBets(func(x float64) float64 { return knownBet(x, a.p[k], seen, float64(t.N)) })
 	})
 }
 
 // meanBets is the log of the mean of the bets on those cells that exist.
 func meanBets(a *cellAxis, logs []float64, counts []uint32, bet func(k int, seen float64) float64) float64 {
-	sum, cells := math.Inf(-1), 0
+	terms := make([]float64, 0, fieldCells)
 	for k, n := range counts {
 		if a.p != nil && a.p[k] == 0 {
 			continue
 		}
-		cells++
 		log := bet(k, float64(n))
 		if logs != nil {
 			logs[k] = log
 		}
-		sum = logSum(sum, log)
+		terms = append(terms, log)
 	}
-	return sum - math.Log(float64(cells))
+	return logSumExp(terms) - math.Log(float64(len(terms)))
 }
 
 // learned is the log of the weighted sum of the learned bets: of the part that runs, and of those that are over.
@@ -333,10 +321,10 @@ func (t *cellTest) learnedAxis(a *cellAxis, ref []uint32, logs []float64) float6
 		was := float64(ref[k])
 		seen -= was
 		if a.p != nil {
-			return fourBets(func(x float64) float64 { return knownBet(x, a.p[k], seen, n) })
+			return allBets(func(x float64) float64 { return knownBet(x, a.p[k], seen, n) })
 		}
 		j := jeffreysLog(was, m)
-		return fourBets(func(x float64) float64 { return learnedBet(x, keep, was, m, seen, n, j) })
+		return allBets(func(x float64) float64 { return learnedBet(x, keep, was, m, seen, n, j) })
 	})
 }
 
@@ -370,10 +358,7 @@ func (t *cellTest) merge(o *cellTest) {
 	if t.Loss == 0 {
 		t.Loss = o.Loss
 	}
-	t.at, t.Next = 0, t.N
-	if t.N > 0 {
-		t.look(o.Top)
-	}
+	t.at, t.Next = 0, t.N // looked at with the next share
 }
 
 func addCounts(to, from []uint32) {
@@ -387,8 +372,11 @@ func (t *cellTest) check() error {
 	if t.N > math.MaxUint32 || t.RefN > t.N || t.Unfit > t.N || t.Part < 0 || t.Part > maxParts {
 		return fmt.Errorf("cells: %d shares, %d of them before part %d: that can't be", t.N, t.RefN, t.Part)
 	}
-	if !(t.Loss >= 0 && t.Loss < 1) || !(t.Peak >= 0 && t.Peak < math.MaxFloat64) {
-		return fmt.Errorf("cells: tolerance %v, peak %v: want 0 to 1, and 0 or more", t.Loss, t.Peak)
+	if !(t.Loss >= 0 && t.Loss < 1) {
+		return fmt.Errorf("cells: tolerance %v: want 0 to 1", t.Loss)
+	}
+	if err := t.Most.check(); err != nil {
+		return fmt.Errorf("cells: %w", err)
 	}
 	if t.Shut != nil && !(math.Abs(*t.Shut) < math.MaxFloat64) {
 		return fmt.Errorf("cells: closed %v: want a number", *t.Shut)
