@@ -169,7 +169,7 @@ func (t *cellTest) findings(c *context) []Finding {
 			f.NeedShares = 0
 		}
 		f.Words = fmt.Sprintf("Not enough shares yet to say whether chips or cores are dead: %s.", t.tells())
-		f.Power = fmt.Sprintf("After about %s shares it will have seen %s.", inCount(need), power)
+		f.Power = fmt.Sprintf("After about %s shares it will have seen %s.", numberWords(need), power)
 	}
 	if t.Other != "" {
 		f.Limits += fmt.Sprintf(" The machine is also said to be a %s; the test goes by %s.", t.Other, t.Model)
@@ -188,13 +188,13 @@ func (t *cellTest) findings(c *context) []Finding {
 func (t *cellTest) tells() string {
 	switch l := t.layout(); {
 	case t.Unfit > 0:
-		return fmt.Sprintf("%s shares, by parts of the nonce space as the machine's own first shares filled them (it is said to be a %s, but names cores that those don't have)", inCount(float64(t.N)), t.Model)
+		return fmt.Sprintf("%s shares, by parts of the nonce space as the machine's own first shares filled them (it is said to be a %s, but names cores that those don't have)", numberWords(float64(t.N)), t.Model)
 	case l == nil:
-		return fmt.Sprintf("%s shares, by parts of the nonce space as the machine's own first shares filled them (its layout is not known)", inCount(float64(t.N)))
+		return fmt.Sprintf("%s shares, by parts of the nonce space as the machine's own first shares filled them (its layout is not known)", numberWords(float64(t.N)))
 	case l.Chips > 0:
-		return fmt.Sprintf("%s shares, by the %d cores and %d chips of a %s (%s)", inCount(float64(t.N)), l.Cores, l.Chips, l.Machine, l.Chip)
+		return fmt.Sprintf("%s shares, by the %d cores and %d chips of a %s (%s)", numberWords(float64(t.N)), l.Cores, l.Chips, l.Machine, l.Chip)
 	default:
-		return fmt.Sprintf("%s shares, by the %d cores of a %s", inCount(float64(t.N)), l.Cores, l.Chip)
+		return fmt.Sprintf("%s shares, by the %d cores of a %s", numberWords(float64(t.N)), l.Cores, l.Chip)
 	}
 }
 
@@ -212,7 +212,7 @@ func (t *cellTest) accuse(f *Finding, c *context) string {
 			weak++
 		}
 		if len(names) < 6 {
-			names = append(names, fmt.Sprintf("%s %d is %s (%s shares where a sound one gives about %s)", s.axis.what, s.cell, how, inCount(s.seen), inCount(s.expected)))
+			names = append(names, fmt.Sprintf("%s %d is %s (%s shares where a sound one gives about %s)", s.axis.what, s.cell, how, numberWords(s.seen), numberWords(s.expected)))
 		}
 	}
 	f.Numbers["dead_cells"], f.Numbers["weak_cells"] = float64(dead), float64(weak)
@@ -224,7 +224,7 @@ func (t *cellTest) accuse(f *Finding, c *context) string {
 		text = "parts of the nonce space gave too few shares for a while"
 	}
 	text = strings.ToUpper(text[:1]) + text[1:]
-	text += ". " + againstChance(f.Peak)
+	text += ". The odds against this being chance are " + oddsWords(f.Peak) + "."
 	if l := t.layout(); l != nil && dead*4 > l.Cores {
 		text += fmt.Sprintf(" So many silent cells can also mean that the chips are no %s.", l.Chip)
 	}
@@ -255,13 +255,13 @@ func (t *cellTest) chipsFinding(c *context) *Finding {
 	switch {
 	case float64(t.N) < need:
 		f.State, f.NeedShares = TooEarly, need-float64(t.N)
-		f.Words = fmt.Sprintf("Nonces of %s chips were seen so far; %s to a board are claimed.", inCount(seen), inCount(claimed))
+		f.Words = fmt.Sprintf("Nonces of %s chips were seen so far; %s to a board are claimed.", numberWords(seen), numberWords(claimed))
 	case seen < math.Floor(claimed):
 		f.State = Clear
-		f.Words = fmt.Sprintf("Nonces of %s chips were seen, but %s to a board are claimed: the others gave no share among %s.", inCount(seen), inCount(claimed), inCount(float64(t.N)))
+		f.Words = fmt.Sprintf("Nonces of %s chips were seen, but %s to a board are claimed: the others gave no share among %s.", numberWords(seen), numberWords(claimed), numberWords(float64(t.N)))
 	default:
 		f.State = Clear
-		f.Words = fmt.Sprintf("Nonces of %s chips were seen; %s to a board are claimed.", inCount(seen), inCount(claimed))
+		f.Words = fmt.Sprintf("Nonces of %s chips were seen; %s to a board are claimed.", numberWords(seen), numberWords(claimed))
 	}
 	return f
 }
