@@ -94,9 +94,13 @@ type Seen struct {
 	Omitted int
 }
 
-// Observe takes in a message of pool or miner, without the end of its line, seen at the time now. m is memory to read into.
+// Observe takes in a message of pool or miner, or of telemetry, without the end of its line, seen at the time now. m is memory to read
+// into.
 func (r *Restater) Observe(from From, line []byte, now time.Time, m *Message) Seen {
 	at := now.UnixNano()
+	if from == FromTelemetry { // beside the connection: nothing that holds comes of it
+		return Seen{Text: line}
+	}
 	if from != FromPool {
 		return r.miner(line, at, m)
 	}
