@@ -59,11 +59,16 @@ func (e *Exposure) Advance(now time.Time) {
 	}
 	passed := now.Sub(e.since) // at most 292 years
 	e.since = now
+	e.add(passed, e.weight)
+}
+
+// add adds time in which a target was in force, given as target+1. What is in force now is not touched.
+func (e *Exposure) add(passed time.Duration, weight wide) {
 	if passed <= 0 {
 		return
 	}
-	e.sum = e.sum.plus(e.weight.times(uint64(passed)))
-	e.sawTarget(e.weight)
+	e.sum = e.sum.plus(weight.times(uint64(passed)))
+	e.sawTarget(weight)
 }
 
 // sawTarget notes that a target was in force for some time.

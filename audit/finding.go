@@ -1,6 +1,9 @@
 package audit
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Kind says how a finding can be wrong.
 type Kind string
@@ -68,6 +71,7 @@ const (
 	TestBestShare   = "best-share"  // the device boasts of a share that was never received
 	TestCounters    = "counters"    // its counters and ours disagree
 	TestBoards      = "boards"      // its boards don't add up
+	TestCombined    = "combined"    // all evidence together
 	TestTail        = "tail"        // high shares are missing
 	TestLuck        = "luck"        // blocks are missing
 	TestClaim       = "claim"       // less is proven than is claimed
@@ -87,3 +91,15 @@ const (
 	TestAvailable   = "available" // how long it was connected
 	TestData        = "data"      // what is wrong with the record itself
 )
+
+var testNames = [...]string{TestInvalid, TestMask, TestDuplicate, TestNTime, TestRedirect, TestBestShare, TestCounters, TestBoards,
+	TestCombined, TestTail, TestLuck, TestClaim, TestClaimAbove, TestDrop, TestGap, TestPeriod, TestCoordinated, TestCells, TestLatency,
+	TestExtranonce2, TestArrivals, TestInvalidRate, TestVersion, TestFilter, TestStale, TestAvailable, TestData}
+
+// testOrder returns the place of a test in the order above; unknown ones come last.
+func testOrder(test string) int {
+	if i := slices.Index(testNames[:], test); i >= 0 {
+		return i
+	}
+	return len(testNames)
+}
