@@ -40,8 +40,10 @@ type latencyJob struct {
 // latencyLevel are jobs whose best share achieved at least 4^level times what counts.
 type latencyLevel struct {
 	Jobs uint64 `json:"jobs"`
-	// Place is the sum of (r-½)/k over them, 0.5 each on average; Stakes are the logarithms of the stakes.
+	// Place is the sum of (r-½)/k over them, 0.5 each on average; Stakes are the logarithms of the stakes, and Most what that of the
+	// boldest bet would be had the best share always come last.
 	Place  float64                   `json:"place"`
+	Most   float64                   `json:"most"`
 	Stakes [len(latencyBets)]float64 `json:"stakes"`
 }
 
@@ -98,6 +100,7 @@ func (t *latencyTest) settle(o *latencyJob, now time.Time) {
 		l := &t.Levels[i]
 		l.Jobs++
 		l.Place += place
+		l.Most += math.Log1p(latencyBets[1] * (1 - 1/float64(o.Shares)))
 		for j, bet := range latencyBets {
 			l.Stakes[j] += math.Log1p(bet * (2*place - 1))
 		}
@@ -137,6 +140,7 @@ func (t *latencyTest) merge(o *latencyTest) {
 		l, m := &t.Levels[i], &o.Levels[i]
 		l.Jobs = addClamped(l.Jobs, m.Jobs)
 		l.Place += m.Place
+		l.Most += m.Most
 		for j := range l.Stakes {
 			l.Stakes[j] += m.Stakes[j]
 		}
@@ -163,6 +167,9 @@ func (t *latencyTest) check() error {
 	for i, l := range t.Levels {
 		if !(l.Place >= 0 && l.Place <= float64(l.Jobs)) || i > 0 && l.Jobs > t.Levels[i-1].Jobs || l.Jobs > t.Shares {
 			return fmt.Errorf("latency: %d jobs with places that sum to %v: can't be", l.Jobs, l.Place)
+		}
+		if !(l.Most >= 0 && l.Most <= float64(l.Jobs)) {
+			return fmt.Errorf("latency: highest stake of %v after %d jobs: can't be", l.Most, l.Jobs)
 		}
 		for j, stake := range l.Stakes {
 			bet := latencyBets[j]
@@ -196,7 +203,7 @@ func (t *latencyTest) finding(c *context) Finding {
 		if latencyBest(&t.Levels[i]) > latencyBest(&t.Levels[best]) {
 			best = i
 		}
-		if latencyReach(&t.Levels[i]) >= c.threshold {
+		if t.Levels[i].Most-latencyLogStakes >= c.threshold {
 			power = i
 		}
 	}
@@ -229,7 +236,7 @@ func (t *latencyTest) finding(c *context) Finding {
 	default:
 		f.State = TooEarly
 		f.Words = fmt.Sprintf("Too few jobs with several shares to see whether high ones come late: %s so far.", countWords(settled))
-		if gain := latencyReach(&t.Levels[0]) + latencyLogStakes; settled > 0 && gain > 0 {
+		if gain := t.Levels[0].Most; gain > 0 {
 			f.NeedShares = max(1, math.Ceil(float64(t.Shares)*((c.threshold+latencyLogStakes)/gain-1)))
 		} else {
 			f.NeedShares = math.Ceil(4 * (c.threshold + latencyLogStakes))
@@ -240,7 +247,3 @@ func (t *latencyTest) finding(c *context) Finding {
 
 // latencyBest returns the higher of a level's stakes.
 func latencyBest(l *latencyLevel) float64 { return max(l.Stakes[0], l.Stakes[1]) }
-
-// latencyReach returns the log e-value if the best share had been the last in nearly all jobs of the level: where k shares come, the
-// stake grows by ln(1 + a(1-1/k)), which is ½ nat at a of 0.9 and k of 3 or 4.
-func latencyReach(l *latencyLevel) float64 { return 0.45*float64(l.Jobs) - latencyLogStakes }
