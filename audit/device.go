@@ -101,7 +101,7 @@ type level struct {
 }
 
 const (
-	keptJobs  = 32
+	keptJobs  = 16
 	maxLevels = 8
 	// claimHolds is how long a claim is taken for the machine's word when no other comes.
 	claimHolds = 10 * time.Minute

@@ -17,8 +17,14 @@ func (d *Device) record() {
 }
 
 func (d *Device) moment() moment {
-	m := moment{Time: d.Now, Shares: d.Exposure.Shares(), Exposure: d.Seen, Claim: d.claims(d.Now), LogE: make([]float32, len(evidence))}
-	m.Combined = rounded(d.Tests.evidenceOf(&d.logE))
+	m := moment{Time: d.Now.UnixMilli(), Shares: d.Exposure.Shares(), Exposure: float32(d.Seen), Claim: float32(d.claims(d.Now)),
+		LogE: make([]float32, len(evidence))}
+	var cells *float64
+	if n := len(d.History.Moments); n%cellsEvery != 0 {
+		old := float64(d.History.Moments[n-1].LogE[cellsAt])
+		cells = &old
+	}
+	m.Combined = rounded(d.Tests.evidenceOf(&d.logE, cells))
 	for i, e := range d.logE {
 		m.LogE[i] = rounded(e)
 	}
@@ -28,7 +34,7 @@ func (d *Device) moment() moment {
 // Combined returns the natural logarithm of the device's combined e-value now: the mean of all its evidence.
 func (d *Device) Combined() float64 {
 	var logE [len(evidence)]float64
-	return d.Tests.evidenceOf(&logE)
+	return d.Tests.evidenceOf(&logE, nil)
 }
 
 // Report returns what is to be said up to the latest event. It changes nothing. In a fleet thresholds are higher: use [Fleet.Report].
@@ -77,7 +83,7 @@ func (d *Device) report(devices int) DeviceReport {
 	var logE [len(evidence)]float64
 	r := DeviceReport{Device: d.Label, Model: d.Model, Agents: slices.Clone(d.Agents), Synthetic: d.Computed, First: d.First, Last: d.Now,
 		Sessions: d.Sessions, Connected: d.Worked.Seconds(), Unseen: d.lasted(SpanUnseen).Seconds(), Counts: d.Tests.Facts.counts(),
-		Proven: c.proven, Varied: d.Exposure.Varied(), Floor: d.Tests.Filter.hardware(), Combined: d.Tests.evidenceOf(&logE),
+		Proven: c.proven, Varied: d.Exposure.Varied(), Floor: d.Tests.Filter.hardware(), Combined: d.Tests.evidenceOf(&logE, nil),
 		Evidence: slices.Clone(evidence[:]), Tail: d.Tests.Tail.points(), Ceiling: d.Tests.Tail.ceiling(d.plan.Alpha),
 		Largest: max(d.Tests.Tail.largest(), d.Best), Census: d.Tests.Cells.census(c)}
 	r.Counts.Counted = c.shares
@@ -167,7 +173,8 @@ func (d *Device) points(c *context, logE []float64, combined float64) []Point {
 	points := make([]Point, 0, len(d.History.Moments)+1)
 	for i := range d.History.Moments {
 		m := &d.History.Moments[i]
-		p := Point{Time: m.Time, Shares: m.Shares, Exposure: m.Exposure, Rate: d.proven(m.Shares, m.Exposure), Claim: m.Claim,
+		exposure := float64(m.Exposure)
+		p := Point{Time: m.time(), Shares: m.Shares, Exposure: exposure, Rate: d.proven(m.Shares, exposure), Claim: float64(m.Claim),
 			Combined: float64(m.Combined), LogE: make([]float64, len(m.LogE))}
 		for k, e := range m.LogE {
 			p.LogE[k] = float64(e)

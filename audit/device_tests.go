@@ -27,9 +27,19 @@ var evidence = [...]string{TestClaim, TestClaimAbove, TestTail, TestLuck, TestPe
 
 const claimTailCells = "claim-tail-cells"
 
-// evidenceOf writes the current log e-values into logE and returns the combined one: the logarithm of their mean.
-func (t *tests) evidenceOf(logE *[len(evidence)]float64) float64 {
-	claim, tail, cells := t.Claim.logE(), t.Tail.logE(), t.Cells.logE()
+// cellsAt is the place of the cells among the evidence.
+const cellsAt = 5
+
+// evidenceOf writes the current log e-values into logE and returns the combined one: the logarithm of their mean. cellsE is that of the
+// cells if it need not be the current one, else nil.
+func (t *tests) evidenceOf(logE *[len(evidence)]float64, cellsE *float64) float64 {
+	claim, tail := t.Claim.logE(), t.Tail.logE()
+	cells := 0.
+	if cellsE != nil {
+		cells = *cellsE
+	} else {
+		cells = t.Cells.logE()
+	}
 	*logE = [len(evidence)]float64{claim, t.Above.logE(), tail, t.Luck.logE(), t.Period.logE(), cells, t.Latency.logE(),
 		t.Arrivals.logE(), 0, claim + tail + cells}
 	return logMeanExp(logE[:])
@@ -68,7 +78,7 @@ func (t *tests) check() error {
 		}
 	}
 	var logE [len(evidence)]float64
-	t.evidenceOf(&logE)
+	t.evidenceOf(&logE, nil)
 	for i, e := range logE {
 		if !isFinite(e) {
 			return fmt.Errorf("%s: the log e-value %v is no number", evidence[i], e)

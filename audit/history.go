@@ -7,7 +7,7 @@ import (
 )
 
 // maxHistory is how many moments of its history a device keeps.
-const maxHistory = 192
+const maxHistory = 128
 
 // moments keeps moments of a device at equal intervals, which double when there is no more room.
 type moments struct {
@@ -16,17 +16,23 @@ type moments struct {
 	Moments  []moment      `json:"moments,omitempty"`
 }
 
-// moment is what a Point is made from. Logarithms of e-values are rounded: they are for a drawing.
+// moment is what a Point is made from, as short as a drawing allows. In the logarithms of e-values the cells' may be older than the rest.
 type moment struct {
-	Time     time.Time `json:"t"`
+	Time     int64     `json:"t"` // Unix milliseconds
 	Shares   uint64    `json:"n"`
-	Exposure float64   `json:"x"`
-	Claim    float64   `json:"c,omitzero"`
+	Exposure float32   `json:"x"`
+	Claim    float32   `json:"c,omitzero"`
 	LogE     []float32 `json:"e"`
 	Combined float32   `json:"a"`
 }
 
-const firstInterval = time.Second
+func (m *moment) time() time.Time { return time.UnixMilli(m.Time).UTC() }
+
+const (
+	firstInterval = 10 * time.Second
+	// cellsEvery is how often the evidence of cells, which takes long to compute, is new.
+	cellsEvery = 4
+)
 
 // due reports whether a moment is to be kept now.
 func (h *moments) due(now time.Time) bool { return !now.Before(h.Next) }
@@ -39,7 +45,7 @@ func (h *moments) add(m moment) {
 		h.thin()
 	}
 	h.Moments = append(h.Moments, m)
-	h.Next = m.Time.Add(h.Interval)
+	h.Next = m.time().Add(h.Interval)
 }
 
 // thin drops every other moment; the last one stays.
@@ -60,7 +66,7 @@ const maxInterval = 365 * 24 * time.Hour
 func (h *moments) merge(o *moments, shares uint64, exposure float64) {
 	for _, m := range o.Moments {
 		m.Shares = addClamped(m.Shares, shares)
-		m.Exposure += exposure
+		m.Exposure = float32(float64(m.Exposure) + exposure)
 		h.Moments = append(h.Moments, m)
 	}
 	h.Interval = max(h.Interval, o.Interval)
@@ -79,10 +85,10 @@ func (h *moments) check() error {
 	}
 	for i := range h.Moments {
 		m := &h.Moments[i]
-		if !sane(m.Time) || i > 0 && m.Time.Before(h.Moments[i-1].Time) {
+		if !sane(m.time()) || i > 0 && m.Time < h.Moments[i-1].Time {
 			return outOfRange("history: time", m.Time)
 		}
-		if !isCount(m.Exposure) || !isCount(m.Claim) || !isFinite(float64(m.Combined)) || len(m.LogE) != len(evidence) {
+		if !isCount(float64(m.Exposure)) || !isCount(float64(m.Claim)) || !isFinite(float64(m.Combined)) || len(m.LogE) != len(evidence) {
 			return outOfRange("history: moment", i)
 		}
 		for _, e := range m.LogE {
@@ -94,10 +100,10 @@ func (h *moments) check() error {
 	return nil
 }
 
-// rounded returns v with a resolution of 1/64, bounded to what a drawing can show.
+// rounded returns v with two decimals, bounded to what a drawing can show.
 func rounded(v float64) float32 {
 	if math.IsNaN(v) {
 		return 0
 	}
-	return float32(math.Round(max(-1e6, min(v, 1e6))*64) / 64)
+	return float32(math.Round(max(-1e5, min(v, 1e5))*100) / 100)
 }
