@@ -87,6 +87,7 @@ type Onlooker struct {
 	// What holds for the next job; nil where it is not known.
 	extranonce *Extranonce
 	target     *work.Target
+	mask       uint32 // that was granted
 }
 
 // reading is what messages are read into.
@@ -169,6 +170,7 @@ func (o *Onlooker) wire(from From, line []byte, now time.Time, h Handler) error 
 		switch {
 		case from == FromPool:
 			o.unreadable(h)
+			watch(h, func(w Watcher) { w.Unknown(now) })
 		case len(line) == 0 || bytes.Contains(line, []byte(MethodAuthorize)):
 			// Pools read more than we do, such as passwords that are not UTF-8, and recordings leave out what may be such: who is let
 			// in mines, and who is not has no use for it.
@@ -182,7 +184,7 @@ func (o *Onlooker) wire(from From, line []byte, now time.Time, h Handler) error 
 		return o.asked(now, h)
 	}
 	if o.message.Method == "" {
-		return o.replied(h)
+		return o.replied(now, h)
 	}
 	return o.told(now, h)
 }
@@ -327,6 +329,7 @@ func (o *Onlooker) begun(h Handler) {
 func (o *Onlooker) asked(now time.Time, h Handler) error {
 	m := &o.message
 	if m.Method == "" {
+		watch(h, func(w Watcher) { w.Heard(now) })
 		return nil // an answer to the pool, as to client.get_version
 	}
 	var err error
@@ -334,6 +337,10 @@ func (o *Onlooker) asked(now time.Time, h Handler) error {
 	switch m.Method {
 	case MethodSubscribe:
 		o.opened = true
+		watch(h, func(w Watcher) {
+			q, _ := m.SubscribeRequest()
+			w.Subscribed(q.UserAgent, now)
+		})
 	case MethodAuthorize:
 		if worker, err = m.Authorize(); err == nil {
 			for _, s := range o.sessions {
@@ -347,6 +354,9 @@ func (o *Onlooker) asked(now time.Time, h Handler) error {
 		o.submit.Number, o.submit.Submission.Received = o.submits, now
 		h.Submitted(&o.submit)
 	}
+	if m.Method != MethodSubmit {
+		watch(h, func(w Watcher) { w.Heard(now) })
+	}
 	switch {
 	case m.HasID():
 		r := o.requests.add(m.ID, m.Method, o.forget(h))
@@ -358,7 +368,7 @@ func (o *Onlooker) asked(now time.Time, h Handler) error {
 }
 
 // replied takes in an answer of the pool.
-func (o *Onlooker) replied(h Handler) error {
+func (o *Onlooker) replied(now time.Time, h Handler) error {
 	m := &o.message
 	var r request
 	known := false
@@ -382,6 +392,9 @@ func (o *Onlooker) replied(h Handler) error {
 			for _, s := range o.sessions {
 				s.Withdraw(r.worker)
 			}
+		}
+		if !m.Refused() && r.worker != "" {
+			watch(h, func(w Watcher) { w.Authorized(r.worker, now) })
 		}
 	case MethodSubscribe:
 		if m.Refused() {
@@ -412,7 +425,7 @@ func (o *Onlooker) told(now time.Time, h Handler) error {
 	switch m.Method {
 	case MethodNotify:
 		o.begun(h)
-		return o.notify(now)
+		return o.notify(now, h)
 	case MethodSetDifficulty:
 		o.begun(h)
 		return o.setDifficulty(h)
@@ -433,12 +446,21 @@ func (o *Onlooker) told(now time.Time, h Handler) error {
 		}
 		o.setMask(mask)
 		return err
+	case MethodReconnect:
+		watch(h, func(w Watcher) { w.Redirected(m, now) })
 	}
 	return nil
 }
 
 // notify hands a job to the sessions.
-func (o *Onlooker) notify(now time.Time) error {
+func (o *Onlooker) notify(now time.Time, h Handler) (err error) {
+	if w, watched := h.(Watcher); watched {
+		defer func() {
+			if err != nil || o.target == nil || o.extranonce == nil {
+				w.Unknown(now)
+			}
+		}()
+	}
 	var e Extranonce
 	if o.extranonce != nil {
 		e = *o.extranonce
@@ -460,12 +482,14 @@ func (o *Onlooker) notify(now time.Time) error {
 		o.turns++
 		o.prevBlock = prev
 	}
-	var err error
 	for _, s := range o.sessions {
 		if e := s.AddJob(prepared, clean, now); e != nil {
 			s.MissedJob(prepared.Work().ID)
 			err = e
 		}
+	}
+	if err == nil && o.target != nil && o.extranonce != nil {
+		watch(h, func(w Watcher) { w.Offered(Offer{prepared, clean, *o.target, o.mask}, now) })
 	}
 	return err
 }
@@ -517,6 +541,7 @@ func (o *Onlooker) setExtranonce(e *Extranonce) (err error) {
 }
 
 func (o *Onlooker) setMask(mask uint32) {
+	o.mask = mask
 	for _, s := range o.sessions {
 		s.SetMask(mask)
 	}

@@ -33,6 +33,9 @@ type ReplayConfig struct {
 	OnAssumed func(file string, line int64, session, why string)
 	// OnWait is called before more is read, when all is told of what was: lines of this recording.
 	OnWait func(lines int64)
+	// Auditor is told of all sessions, but for the pool's sides of a proxy that rewrites; nil tells nobody. Shares come to it in the
+	// order of the lines when they are judged, which is soon.
+	Auditor *Auditor
 	// MaxSessions is how many sessions of a recording are followed at once. One that was closed, or was silent for ten minutes,
 	// gives way. Default: 100 000.
 	MaxSessions int
@@ -143,6 +146,7 @@ type recording struct {
 	free         []*replayed
 	ended        []*stretch
 
+	held          []auditEvent // until the shares in it are judged
 	early         []earlyFault // of lines before the first good one
 	lost          int64        // the line that could not be read before this one, 0 if there is none
 	interruptions int64        // how often the recording went on after such lines
@@ -160,10 +164,42 @@ type earlyFault struct {
 // Recording judges one recording, until it or ctx ends. What was read until then is judged and counted, whatever the error. That
 // is ErrEmptyRecording or ErrNoTranscript, one of reading, or ctx's.
 func (r *Replay) Recording(ctx context.Context, name string, in io.Reader) error {
+	rec := r.newRecording(name)
+	return r.recording(ctx, rec, &oneTranscript{stratum.NewTranscript(&beforeRead{in, rec.wait}), name})
+}
+
+// lineSource gives the lines of a recording, as a stratum.Transcript does. Name is that of the file of the latest.
+type lineSource interface {
+	Next() (*stratum.Line, error)
+	Name() string
+}
+
+// oneTranscript is a recording of one file.
+type oneTranscript struct {
+	*stratum.Transcript
+	name string
+}
+
+func (t *oneTranscript) Name() string { return t.name }
+
+// merged judges several transcripts as one recording.
+func (r *Replay) merged(ctx context.Context, in *mergedTranscripts) error {
+	rec := r.newRecording("")
+	rec.good = true // they were looked into
+	in.before = rec.wait
+	defer in.close()
+	return r.recording(ctx, rec, in)
+}
+
+func (r *Replay) newRecording(name string) *recording {
 	rec := &recording{replay: r, name: name, sessions: map[string]*replaySession{}, onlooker: stratum.NewOnlooker()}
 	rec.list.place = func(s *replaySession) *aged[replaySession] { return &s.age }
 	rec.replies.place = func(h *replayed) *aged[replayed] { return &h.age }
 	rec.validators = r.newValidators()
+	return rec
+}
+
+func (r *Replay) recording(ctx context.Context, rec *recording, in lineSource) error {
 	err := rec.read(ctx, in)
 	rec.end()
 	r.recordings++
@@ -190,10 +226,10 @@ func (b *beforeRead) Read(p []byte) (int, error) {
 	return b.r.Read(p)
 }
 
-func (r *recording) read(ctx context.Context, in io.Reader) error {
-	t := stratum.NewTranscript(&beforeRead{in, r.wait})
+func (r *recording) read(ctx context.Context, t lineSource) error {
 	for {
 		l, err := t.Next()
+		r.name = t.Name()
 		if err == nil {
 			r.lines = l.Number
 			r.line(l)
@@ -350,8 +386,11 @@ func (s *replaySession) event(l *stratum.Line) {
 		return
 	}
 	switch e.Event {
+	case "open":
+		s.auditOpening(l)
 	case "gap":
 		s.renew()
+		s.tellAudit(auditEvent{what: auditInterrupted, now: l.Time})
 	case "close":
 		s.rec.drop(s, l.Time)
 	}
@@ -423,6 +462,7 @@ func (r *recording) flush() {
 		}
 	}
 	r.unjudged = r.unjudged[:0]
+	r.tellHeld()
 	for _, h := range r.settled {
 		r.tell(h)
 		h.recycle()
@@ -516,7 +556,9 @@ func (r *recording) end() {
 		// The pool speaks every minute or so, if only for a new job: who was silent for longer was not there.
 		if r.last.Sub(s.now) < idleSession && s.interruptions == r.interruptions {
 			s.stretch.advance(r.last)
+			s.tellAudit(auditEvent{what: auditAdvance, now: r.last})
 		}
+		s.tellAudit(auditEvent{what: auditLeave})
 		s.leave()
 	}
 	r.flush()

@@ -7,6 +7,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/touchstone-btc/touchstone/audit"
 	"github.com/touchstone-btc/touchstone/stratum"
 	"github.com/touchstone-btc/touchstone/work/share"
 )
@@ -25,7 +26,9 @@ type replaySession struct {
 	replied    bool // the line being read is the answer to a share
 	// interruptions are those of the recording that the onlooker was told of.
 	interruptions int64
-	outstanding   int // requests, as far as the recording knows
+	outstanding   int           // requests, as far as the recording knows
+	audit         *AuditSession // nil if nobody is told
+	restating     bool          // the line being read is restated
 
 	age aged[replaySession] // by its latest line
 }
@@ -39,6 +42,7 @@ type replayed struct {
 	size    int    // bytes of its text
 	from    *stretchWorker
 	worker  *workerTally
+	audited audit.Share // what an audit needs of it, but for the verdict
 
 	age aged[replayed] // among those that wait for a reply
 }
@@ -119,6 +123,7 @@ func (s *replaySession) observe(l *stratum.Line) error {
 	}
 	if s.stretch.end.Sub(l.Time) > clockBack {
 		s.renew() // the clock was set
+		s.tellAudit(auditEvent{what: auditInterrupted, now: l.Time})
 	}
 	s.stretch.advance(l.Time)
 	err := s.onlooker.Observe(l.From, l.Bytes(), l.Time, s)
@@ -139,7 +144,9 @@ func (s *replaySession) restate(l *stratum.Line) {
 	if s.interruptions != s.rec.interruptions {
 		s.interrupted()
 	}
+	s.restating = true
 	taken, _ := s.onlooker.Restate(l.From, l.Bytes(), l.Time, s)
+	s.restating = false
 	if taken && l.From == stratum.FromPool {
 		s.lookForJob(s.now)
 	}
@@ -166,6 +173,7 @@ func (s *replaySession) interrupted() {
 	s.interruptions = s.rec.interruptions
 	s.onlooker.Gap("a line before could not be read, and may have been of this session", s)
 	s.renew()
+	s.tellAudit(auditEvent{what: auditInterrupted, now: s.now})
 }
 
 // lookForJob tells the stretch what the newest job asks of a share.
@@ -212,6 +220,10 @@ func (s *replaySession) Submitted(sub *stratum.Submit) {
 	h.report.Text = *sub.Submission.Text
 	h.size = textSize(&h.report.Text)
 	s.unanswered.put(sub.Number, h)
+	if s.audit != nil {
+		auditShareOf(&h.audited, &sub.Submission, s.now)
+		s.tellAudit(auditEvent{what: auditShare, late: h})
+	}
 	r.add(s.onlooker.Sessions(), &sub.Submission, h)
 }
 
@@ -233,6 +245,7 @@ func (s *replaySession) Replied(number uint64, reply stratum.Reply) {
 	if h := s.unanswered.take(number); h != nil {
 		h.report.Reply, h.report.HasReply, h.report.Replied = reply, true, s.now
 		h.turns = s.onlooker.Turns() - h.turns
+		s.tellAudit(auditEvent{what: auditAnswered, now: s.now, late: h})
 		s.rec.settle(h)
 	}
 }
@@ -287,6 +300,9 @@ func (r *recording) session(l *stratum.Line) (*replaySession, error) {
 	for _, v := range validators {
 		r.buf = append(r.buf, v.NewSession())
 	}
+	if a := r.replay.config.Auditor; a != nil && s.link == "" {
+		s.audit = a.Continue(s.name, "", "")
+	}
 	s.onlooker = r.onlooker.Beside(append([]*share.Session(nil), r.buf...)...)
 	r.buf = r.buf[:0]
 	r.sessions[s.name] = s
@@ -297,6 +313,9 @@ func (r *recording) session(l *stratum.Line) (*replaySession, error) {
 
 // again returns a session in the place of s, of which something was missed, and whose state is said again.
 func (r *recording) again(s *replaySession, l *stratum.Line) (*replaySession, error) {
+	audited := s.audit
+	s.tellAudit(auditEvent{what: auditInterrupted, now: l.Time})
+	s.audit = nil // it goes on
 	r.drop(s, s.now)
 	n, err := r.session(l)
 	if err != nil {
@@ -307,6 +326,9 @@ func (r *recording) again(s *replaySession, l *stratum.Line) (*replaySession, er
 		r.replay.linkedCount--
 	}
 	n.stretch = s.stretch // the workers are the same
+	if audited != nil {
+		n.audit = audited
+	}
 	r.parts += len(n.stretch.workers)
 	return n, nil
 }
@@ -338,6 +360,7 @@ func (r *recording) linkedValidators() []*share.Validator {
 func (r *recording) drop(s *replaySession, now time.Time) {
 	s.now = now
 	s.onlooker.Close(now, s)
+	s.tellAudit(auditEvent{what: auditClose, now: now})
 	s.limit()
 	s.leave()
 	r.list.remove(s)
