@@ -100,6 +100,18 @@ func (c *console) Log(format string, args ...any) {
 	fmt.Fprintf(c.err, format+"\n", args...)
 }
 
+// Columns returns how wide results may be, 0 if nobody knows: they go to no
+// terminal.
+func (c *console) Columns() int {
+	if !c.flush {
+		return 0
+	}
+	return c.width()
+}
+
+// Colored reports whether results may have colours.
+func (c *console) Colored() bool { return c.flush && colorWanted() }
+
 // Terminal reports whether Status shows anything.
 func (c *console) Terminal() bool { return c.width() > 0 }
 

@@ -62,6 +62,7 @@ Commands:
   mine        mine at a pool, on a node, or on a chain that needs nothing
   pool        serve miners, on a node of yours or on a private chain
   proxy       stand between devices and a pool, and judge their shares
+  audit       say what recorded shares prove of the machines that sent them
   bench       measure this machine's kernels
   verify      check headers, blocks, block templates and recorded shares
   simulate    write what synthetic devices would send, honest or not
@@ -114,6 +115,7 @@ func (p *program) rootCommand() *cobra.Command {
 		(&mineCommand{program: p}).command(),
 		(&poolCommand{program: p}).command(),
 		(&proxyCommand{program: p}).command(),
+		(&auditCommand{program: p}).command(),
 		(&benchCommand{program: p}).command(),
 		(&verifyCommand{program: p}).command(),
 		(&simulateCommand{program: p}).command(),

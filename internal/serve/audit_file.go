@@ -43,8 +43,8 @@ type auditFile struct {
 	source audit.Source
 	// first and last are the times of its first and last lines; last is zero if nobody knows.
 	first, last time.Time
-	copies int64 // of lines in others
-	begun  bool
+	copies      int64 // of lines in others
+	begun       bool
 
 	in     io.Reader
 	closer io.Closer

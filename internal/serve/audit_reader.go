@@ -23,6 +23,16 @@ type AuditReader struct {
 	sources []audit.Source
 	notes   []string
 	bad     int64
+	last    time.Time
+}
+
+// Last returns the time of the latest line.
+func (r *AuditReader) Last() time.Time { return r.last }
+
+func (r *AuditReader) until(t time.Time) {
+	if t.After(r.last) {
+		r.last = t
+	}
 }
 
 // ErrAuditKinds says that transcripts and verdict lines of the same time were given: shares would count twice.
@@ -111,6 +121,7 @@ func (r *AuditReader) transcripts(ctx context.Context, files []*auditFile) error
 		},
 	})
 	err := replay.merged(ctx, newMergedTranscripts(ctx, files))
+	r.until(replay.last)
 	if s := replay.Summary(); s.Unjudged > 0 {
 		r.note(fmt.Sprintf("%d shares could not be judged, because what they depend on was not recorded.", s.Unjudged))
 	}
@@ -128,6 +139,7 @@ func (r *AuditReader) records(ctx context.Context, files []*auditFile) error {
 		onBad: func(f *auditFile, line int64, err error) { r.badLine(f.input.Name, line, err) },
 	}
 	err := rr.read(ctx, files)
+	r.until(rr.last)
 	if rr.forwarded > 0 {
 		r.note(fmt.Sprintf("%d shares that a proxy forwarded are counted where the devices sent them.", rr.forwarded))
 	}

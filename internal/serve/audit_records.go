@@ -194,6 +194,7 @@ type recordReader struct {
 	owners    sessionOwners
 	several   bool
 	shards    [recordShards]*recordShard
+	last      time.Time
 	forwarded int64 // shares that were counted where the device sent them
 }
 
@@ -284,6 +285,9 @@ func (r *recordReader) one(l *verdictRecord, f *auditFile) {
 	if l.what == verdictSummary {
 		return
 	}
+	if l.time.After(r.last) {
+		r.last = l.time
+	}
 	if l.forwarded {
 		r.forwarded++
 		return
@@ -361,6 +365,10 @@ func (s *recordShard) tell(r *shardRecord) {
 	if r.time.After(s.last) {
 		s.last = r.time
 	}
+	if s.auditor.before(r.time) {
+		s.again(r)
+		return
+	}
 	if r.what == verdictClaim {
 		s.auditor.Claim(string(r.worker), verdictClaimOf(r.verdictRecord))
 		return
@@ -393,6 +401,28 @@ func (s *recordShard) tell(r *shardRecord) {
 		o.Interrupted(r.time)
 	case verdictShare:
 		s.share(o, r)
+	}
+}
+
+// again takes in a record that was audited before.
+func (s *recordShard) again(r *shardRecord) {
+	switch r.what {
+	case verdictOpen:
+		s.session(r.session, r.time).begun = true
+		if len(r.worker) > 0 && maphash.Bytes(auditSeed, r.worker)%recordShards == uint64(s.number) {
+			s.session(r.session, r.time).Authorized(string(r.worker), r.time, true)
+		}
+	case verdictClose:
+		if o := s.sessions[string(r.session)]; o != nil {
+			s.leave(o)
+		}
+	case verdictShare:
+		if o := s.session(r.session, r.time); r.share.Required > 0 && r.share.Word != share.Stale && r.share.Word != share.UnknownJob {
+			o.Authorized(string(r.worker), r.time, true)
+			if j := o.job(r.job); j == nil || j.Difficulty != r.share.Required {
+				o.Job(string(r.job), audit.Job{Time: r.time, Late: true, Clean: r.clean, Difficulty: r.share.Required, Network: r.network}, true)
+			}
+		}
 	}
 }
 

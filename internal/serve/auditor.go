@@ -27,6 +27,7 @@ type Auditor struct {
 type auditLimits struct {
 	mu      sync.Mutex // of the fleet, and of what follows
 	max     int        // devices
+	since   time.Time  // what was until then is known
 	devices int
 	// beyond counts sessions of devices that are one more than there may be, and stray the shares that are nobody's.
 	beyond, stray int64
@@ -80,6 +81,12 @@ func NewAuditor(fleet *audit.Fleet) *Auditor {
 func (a *Auditor) beside() *Auditor {
 	return &Auditor{fleet: a.fleet, limits: a.limits, workers: map[string]*auditedWorker{}}
 }
+
+// Since says that what was until then was told to the fleet before: of it, only what sessions are and were given is taken in.
+func (a *Auditor) Since(t time.Time) { a.limits.since = t }
+
+// before reports whether an event was told before.
+func (a *Auditor) before(t time.Time) bool { return !t.After(a.limits.since) }
 
 // Fleet returns the fleet; it may be looked at while no method of the auditor runs.
 func (a *Auditor) Fleet() *audit.Fleet { return a.fleet }

@@ -16,6 +16,7 @@ type auditEvent struct {
 	job      string // its ID
 	given    *audit.Job
 	claim    *audit.Claim
+	auditor  *Auditor // of a claim
 	// A share that was judged, or one of a recording that will have been.
 	share audit.Share
 	late  *replayed
@@ -45,6 +46,15 @@ const (
 // tell tells the session.
 func (e *auditEvent) tell() {
 	s := e.of
+	if e.restated {
+		switch e.what {
+		case auditBegin:
+			s.begun = true
+			return
+		case auditShare, auditAnswered, auditHeard, auditRedirected, auditClaim, auditAdvance:
+			return
+		}
+	}
 	switch e.what {
 	case auditBegin:
 		s.begun = true
@@ -60,9 +70,7 @@ func (e *auditEvent) tell() {
 	case auditInterrupted:
 		s.Interrupted(e.now)
 	case auditHeard:
-		if !e.restated {
-			s.Heard(e.now)
-		}
+		s.Heard(e.now)
 	case auditRedirected:
 		s.Redirected(e.text, e.now)
 	case auditShare:
@@ -79,6 +87,8 @@ func (e *auditEvent) tell() {
 			return
 		}
 		s.Answered(e.text, e.accepted, e.credited, e.crossed, e.now)
+	case auditClaim:
+		e.auditor.Claim(e.text, e.claim)
 	case auditAdvance:
 		s.Advance(e.now)
 	case auditLeave:

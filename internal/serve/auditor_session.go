@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -105,7 +106,7 @@ func (s *AuditSession) Subscribed(agent string) { s.agent = cutName(agent) }
 // Authorized says that a worker was let in. restated says that it was before, at a time that does not count.
 func (s *AuditSession) Authorized(worker string, now time.Time, restated bool) {
 	if restated && !s.watched {
-		if len(s.logins) < maxAuditWorkers {
+		if len(s.logins) < maxAuditWorkers && !slices.Contains(s.logins, worker) {
 			s.logins = append(s.logins, worker)
 		}
 		return
@@ -198,6 +199,7 @@ func (s *AuditSession) each(f func(p *auditPart, d *audit.Device)) {
 // time that does not count.
 func (s *AuditSession) Job(id string, j audit.Job, restated bool) {
 	if restated && !s.watched {
+		s.now = j.Time
 		s.keep(id, j)
 		return
 	}
@@ -406,7 +408,10 @@ func (a *Auditor) Claim(worker string, c *audit.Claim) {
 	}
 	slot := w.slots[0]
 	own := *c
-	own.Time = slot.at(c.Time)
+	if own.Time.Before(slot.now) { // it took a while to ask
+		own.Time = slot.now
+	}
+	slot.now = own.Time
 	slot.device.Claim(&own)
 }
 

@@ -146,6 +146,7 @@ type recording struct {
 	free         []*replayed
 	ended        []*stretch
 
+	polls         TelemetryReader
 	held          []auditEvent // until the shares in it are judged
 	early         []earlyFault // of lines before the first good one
 	lost          int64        // the line that could not be read before this one, 0 if there is none
@@ -310,6 +311,7 @@ func (r *recording) line(l *stratum.Line) {
 	}
 	r.clock(l.Time)
 	if l.From == stratum.FromTelemetry {
+		r.telemetry(l)
 		return
 	}
 	s, err := r.session(l)
@@ -549,6 +551,7 @@ func (r *Replay) end(s *stretch) {
 
 // end reports what is left, in the order of the submissions.
 func (r *recording) end() {
+	r.polled(r.polls.Flush())
 	for r.replies.oldest != nil {
 		r.settle(r.replies.oldest)
 	}

@@ -15,7 +15,7 @@ func (s *replaySession) tellAudit(e auditEvent) {
 	if s.audit == nil {
 		return
 	}
-	e.of, e.restated = s.audit, s.restating
+	e.of, e.restated = s.audit, s.restating || s.audit.auditor.before(e.now)
 	r := s.rec
 	if len(r.held) == maxHeld {
 		r.flush()
@@ -41,6 +41,33 @@ func (s *replaySession) auditOpening(l *stratum.Line) {
 	_ = json.Unmarshal(l.Message, &o) // it was read before
 	s.audit.From(o.Peer, o.Pool)
 	s.tellAudit(auditEvent{what: auditBegin, now: l.Time})
+}
+
+// telemetry takes in what a device was asked.
+func (r *recording) telemetry(l *stratum.Line) {
+	if r.replay.config.Auditor == nil {
+		return
+	}
+	polls, err := r.polls.Add(l)
+	if err != nil {
+		r.fault(l.Number, err)
+	}
+	r.polled(polls)
+}
+
+// polled tells of what devices claimed.
+func (r *recording) polled(polls []*TelemetryPoll) {
+	for _, p := range polls {
+		claim, said := p.Claim()
+		if !said {
+			continue
+		}
+		if len(r.held) >= maxHeld {
+			r.flush()
+		}
+		a := r.replay.config.Auditor
+		r.held = append(r.held, auditEvent{what: auditClaim, auditor: a, text: p.Worker, claim: &claim, restated: a.before(p.Time)})
+	}
 }
 
 // Subscribed implements stratum.Watcher.

@@ -222,7 +222,7 @@ func (s *replaySession) Submitted(sub *stratum.Submit) {
 	s.unanswered.put(sub.Number, h)
 	if s.audit != nil {
 		auditShareOf(&h.audited, &sub.Submission, s.now)
-		s.tellAudit(auditEvent{what: auditShare, late: h})
+		s.tellAudit(auditEvent{what: auditShare, now: s.now, late: h})
 	}
 	r.add(s.onlooker.Sessions(), &sub.Submission, h)
 }
