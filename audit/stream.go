@@ -55,6 +55,9 @@ type context struct {
 	// work is the sum of the required difficulties of proving shares, best the highest difficulty received, from any valid share.
 	work, best float64
 	claim      *Claim // the latest, nil if none
+	// first is when the record of the device begins, unseen how many seconds of it nobody looked.
+	first  time.Time
+	unseen float64
 }
 
 // delayLine hands passings on late, for tests that take silence for evidence: a share may be on its way for that long. It keeps few
