@@ -4,12 +4,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/touchstone-btc/touchstone/work"
 	"github.com/touchstone-btc/touchstone/work/share"
 )
 
@@ -31,6 +33,7 @@ type simulated struct {
 	switchLoss   time.Duration // without work after each new block
 	jobs, blocks time.Duration // between jobs, between blocks; 30 s and 10 min if 0
 	batch        time.Duration // shares are sent together at such moments
+	linger       time.Duration // works on at the job before for so long
 	wholeSeconds bool
 	lateJobs     bool // jobs are known from their shares
 
@@ -40,9 +43,14 @@ type simulated struct {
 	withhold func(difficulty float64) bool             // does not send this one
 	each     func(s *Share) (alter bool, more []Share) // looks at each share before it is sent
 	onShare  func()                                    // after each share
+	onPoll   func() float64                            // what it claims, instead of claim
+	onJob    func(block bool)                          // after each job
+
+	// What a naive auditor sees: every credited share that meets the difficulty last sent.
+	naive Exposure
 
 	job, working       Job
-	changed            time.Time // of the latest difficulty
+	switchAt           time.Time // to job, if not zero
 	sinceLook          uint64
 	nextJob, nextBlock time.Time
 	nextPoll, nextLook time.Time
@@ -87,8 +95,8 @@ func (m *simulated) run(d time.Duration) {
 	}
 	for m.now.Before(end) {
 		next := m.nextJob
-		for _, t := range []time.Time{m.nextBlock, end} {
-			if t.Before(next) {
+		for _, t := range []time.Time{m.nextBlock, m.switchAt, end} {
+			if !t.IsZero() && t.Before(next) {
 				next = t
 			}
 		}
@@ -101,11 +109,18 @@ func (m *simulated) run(d time.Duration) {
 		m.mine(next)
 		if m.claim > 0 && !m.now.Before(m.nextPoll) {
 			m.nextPoll = m.nextPoll.Add(time.Minute)
-			m.device.Claim(&Claim{Time: m.now, Rate: m.claim, Source: "simulated", Accepted: math.NaN(), Rejected: math.NaN(),
+			rate := m.claim
+			if m.onPoll != nil {
+				rate = m.onPoll()
+			}
+			m.device.Claim(&Claim{Time: m.now, Rate: rate, Source: "simulated", Accepted: math.NaN(), Rejected: math.NaN(),
 				Stale: math.NaN(), DifficultyAccepted: math.NaN(), BestShare: math.NaN(), Uptime: math.NaN()})
 		}
 		if m.vardiff > 0 && !m.now.Before(m.nextLook) {
 			m.look()
+		}
+		if !m.switchAt.IsZero() && !m.now.Before(m.switchAt) {
+			m.working, m.switchAt = m.job, time.Time{}
 		}
 		block := !m.now.Before(m.nextBlock)
 		if block || !m.now.Before(m.nextJob) {
@@ -148,7 +163,19 @@ func (m *simulated) newJob(block bool) {
 	if !m.lateJobs {
 		m.device.Job(&m.job)
 	}
-	m.working = m.job
+	target, err := work.DifficultyTarget(new(big.Rat).SetFloat64(m.difficulty))
+	if err != nil {
+		panic(err)
+	}
+	m.naive.Set(m.now, target)
+	if m.linger > 0 && m.working.Number != 0 {
+		m.switchAt = m.now.Add(m.linger)
+	} else {
+		m.working = m.job
+	}
+	if m.onJob != nil {
+		m.onJob(block)
+	}
 }
 
 // mine finds shares until then.
@@ -228,6 +255,9 @@ func (m *simulated) send(s *Share) {
 	}
 	m.device.Share(s)
 	m.sent++
+	if s.Word.Credited() && s.Difficulty >= m.job.Difficulty {
+		m.naive.Count(1)
+	}
 	if m.onShare != nil {
 		m.onShare()
 	}
