@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/gonum/mathext"
@@ -50,16 +51,16 @@ func rateFigure(d *audit.DeviceReport, plan *audit.Plan) *figure {
 		high = 2 * last.Estimate
 	}
 	for _, p := range points {
-		if p.Claim > 0 && finite(p.Claim) {
+		if p.Claim > 0 && p.Claim < mostRate {
 			low, high = min(low, p.Claim), max(high, p.Claim)
 		}
 	}
-	if !finite(low) || !finite(high) || high <= 0 {
+	if !(low >= 0 && high > 0 && high < mostRate) {
 		return nil
 	}
 	margin := max(1.2*(high-low), 0.06*high)
 	y := &scale{from: max(low-margin, 0), to: high + margin, a: bottom, b: figureTop}
-	c := newClock(points[0].Time, points[len(points)-1].Time)
+	c := clockOf(d)
 	label := fmt.Sprintf("Proven rate over time: at the end %s, between %s", hashRate(d.Proven.Estimate), between(d.Proven.Low, d.Proven.High))
 	if d.Claimed > 0 {
 		label += "; claimed " + hashRate(d.Claimed)
@@ -67,9 +68,9 @@ func rateFigure(d *audit.DeviceReport, plan *audit.Plan) *figure {
 	s := newSVG(height, label)
 	unit, prefix := scaled(y.to)
 	unit = y.to / unit
-	for _, v := range y.ticks(5) {
+	for _, v := range y.ticks(7) {
 		s.line(figureLeft, y.at(v), figureRight, y.at(v), "grid")
-		s.text(figureLeft-6, y.at(v)+4, "e", digits(v/unit))
+		s.text(figureLeft-6, y.at(v)+4, "e", strconv.FormatFloat(v/unit, 'g', 4, 64))
 	}
 	s.text(4, 11, "", prefix+"H/s")
 	var upper, lower, middle, claim []xy
@@ -86,7 +87,7 @@ func rateFigure(d *audit.DeviceReport, plan *audit.Plan) *figure {
 		} else {
 			middle = append(middle, xy{math.NaN(), 0})
 		}
-		if p.Claim > 0 {
+		if p.Claim > 0 && p.Claim < mostRate {
 			claim = append(claim, xy{x, y.at(p.Claim)})
 		} else {
 			claim = append(claim, xy{math.NaN(), 0})
@@ -116,24 +117,31 @@ func rateFigure(d *audit.DeviceReport, plan *audit.Plan) *figure {
 	return f
 }
 
+// clockOf is the time axis of a device's drawings.
+func clockOf(d *audit.DeviceReport) *clock {
+	first, last := d.First, d.Last
+	if n := len(d.History); n > 0 {
+		if first.IsZero() || d.History[0].Time.Before(first) {
+			first = d.History[0].Time
+		}
+		if d.History[n-1].Time.After(last) {
+			last = d.History[n-1].Time
+		}
+	}
+	return newClock(first, last)
+}
+
 // timeFigure draws when a machine was silent, away, unseen or without work, on the same time axis as the rate.
 func timeFigure(d *audit.DeviceReport) *figure {
 	if d.First.IsZero() || !d.Last.After(d.First) {
 		return nil
-	}
-	first, last := d.First, d.Last
-	if n := len(d.History); n > 1 { // the axis of the drawings beside it
-		first, last = d.History[0].Time, d.History[n-1].Time
-		if d.First.Before(first) {
-			first = d.First
-		}
 	}
 	lanes := []struct{ what, word, class string }{
 		{audit.SpanSilent, "silent", "silent"}, {audit.SpanDown, "away", "down"}, {audit.SpanUnseen, "unseen", "unseen"}, {audit.SpanNoWork, "no work", "nowork"},
 	}
 	const top, pitch = 22.0, 21.0
 	bottom := top + pitch*float64(len(lanes))
-	c := newClock(first, last)
+	c := clockOf(d)
 	alarms := 0
 	var longest *audit.Span
 	for i := range d.Spans {
@@ -149,40 +157,15 @@ func timeFigure(d *audit.DeviceReport) *figure {
 		y := top + pitch*float64(i)
 		s.text(figureLeft-6, y+13, "e", l.word)
 		s.rect(figureLeft, y+2, figureRight-figureLeft, pitch-6, "lane")
-		// Spans that fall onto each other are drawn as one.
-		var b strings.Builder
-		edge := math.Inf(-1)
-		for k := range d.Spans {
-			sp := &d.Spans[k]
-			if sp.What != l.what || sp.To.Before(sp.From) || sp.Alarm {
-				continue
-			}
-			x := c.x(sp.From)
-			w := max(c.x(sp.To)-x, 1)
-			if x+w <= edge {
-				continue
-			}
-			fmt.Fprintf(&b, "M%s,%sh%sv%sh-%sz", num(x), num(y+2), num(w), num(pitch-6), num(w))
-			edge = x + w
+		var plain, flags strings.Builder
+		for _, run := range runs(d.Spans, l.what, false, c) {
+			fmt.Fprintf(&plain, "M%s,%sh%sv%sh-%sz", num(run[0]), num(y+2), num(run[1]-run[0]), num(pitch-6), num(run[1]-run[0]))
 		}
-		s.path(l.class, b.String())
-		b.Reset()
-		edge = math.Inf(-1)
-		for k := range d.Spans {
-			sp := &d.Spans[k]
-			if sp.What != l.what || sp.To.Before(sp.From) || !sp.Alarm {
-				continue
-			}
-			x := c.x(sp.From)
-			w := max(c.x(sp.To)-x, 1.6)
-			if x+w <= edge+0.5 {
-				continue
-			}
-			// a bar with a flag on it
-			fmt.Fprintf(&b, "M%s,%sh%sv%sh-%szM%s,%sl-3.5,-6h7z", num(x), num(y+2), num(w), num(pitch-6), num(w), num(x+w/2), num(y+1))
-			edge = x + w
+		for _, run := range runs(d.Spans, l.what, true, c) { // a bar with a flag on it
+			fmt.Fprintf(&flags, "M%s,%sh%sv%sh-%szM%s,%sl-3.5,-6h7z", num(run[0]), num(y+2), num(run[1]-run[0]), num(pitch-6), num(run[1]-run[0]), num((run[0]+run[1])/2), num(y+1))
 		}
-		s.path("flag", b.String())
+		s.path(l.class, plain.String())
+		s.path("flag", flags.String())
 	}
 	caption := "No silence that chance does not explain."
 	if longest != nil {
@@ -198,6 +181,26 @@ func timeFigure(d *audit.DeviceReport) *figure {
 	}
 	c.axis(s, bottom+2)
 	return &figure{Title: "Silences", Drawing: s.done(), Caption: caption}
+}
+
+// runs are the stretches of the axis that a kind of spans covers. Those nearer than can be seen are one.
+func runs(spans []audit.Span, what string, alarm bool, c *clock) (all [][2]float64) {
+	for i := range spans {
+		if sp := &spans[i]; sp.What == what && sp.Alarm == alarm && !sp.To.Before(sp.From) {
+			x := c.x(sp.From)
+			all = append(all, [2]float64{x, max(c.x(sp.To), x+1.4)})
+		}
+	}
+	slices.SortFunc(all, func(a, b [2]float64) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
+	merged := all[:0]
+	for _, run := range all {
+		if n := len(merged); n > 0 && run[0] < merged[n-1][1]+0.4 {
+			merged[n-1][1] = max(merged[n-1][1], run[1])
+			continue
+		}
+		merged = append(merged, run)
+	}
+	return merged
 }
 
 // oddsFigure draws how the evidence grew: e-values on a log scale with the thresholds.
@@ -251,7 +254,7 @@ func oddsFigure(d *audit.DeviceReport, r *audit.FleetReport) *figure {
 		}
 	}
 	// The scale ends where everything fits, but a pile of evidence need not be measured to its top.
-	const deepest, highest = -1.0, 40.0 // powers of ten
+	const deepest, highest = -1.0, 24.0 // powers of ten
 	top := 6.0
 	reach := []float64{single, r.Threshold}
 	for i := range all {
@@ -265,7 +268,7 @@ func oddsFigure(d *audit.DeviceReport, r *audit.FleetReport) *figure {
 	over := top > highest
 	top = min(top, highest)
 	y := &scale{from: deepest, to: top, a: bottom, b: figureTop}
-	c := newClock(points[0].Time, points[len(points)-1].Time)
+	c := clockOf(d)
 	label := "Odds against chance over time"
 	if o := Odds(all[0].peak); o != "" {
 		label += ": all tests together reach " + o
@@ -283,6 +286,25 @@ func oddsFigure(d *audit.DeviceReport, r *audit.FleetReport) *figure {
 		s.text(figureLeft-6, y.at(v)+4, "e", power(v))
 	}
 	s.text(4, 11, "", "odds to 1")
+	buckets := min(len(points), maxPoints)
+	for i := len(all) - 1; i >= 0; i-- {
+		line := make([]xy, 0, buckets)
+		for k := range buckets { // the highest of each stretch: a peak must not be lost
+			best := math.NaN()
+			at := points[(k+1)*len(points)/buckets-1].Time
+			for j := k * len(points) / buckets; j < (k+1)*len(points)/buckets; j++ {
+				if v := all[i].value(&points[j]); math.IsNaN(best) || v > best {
+					best = v
+				}
+			}
+			if math.IsNaN(best) {
+				line = append(line, xy{best, best})
+				continue
+			}
+			line = append(line, xy{c.x(at), y.at(best / math.Ln10)})
+		}
+		s.path(all[i].class, track(line))
+	}
 	// Thresholds, with one label for both where they lie close.
 	limit := func(v float64, words string) {
 		s.line(figureLeft, y.at(v), figureRight, y.at(v), "limit")
@@ -303,25 +325,6 @@ func oddsFigure(d *audit.DeviceReport, r *audit.FleetReport) *figure {
 			limit(b, "alarm: all together")
 		}
 	}
-	buckets := min(len(points), maxPoints)
-	for i := len(all) - 1; i >= 0; i-- {
-		line := make([]xy, 0, buckets)
-		for k := range buckets { // the highest of each stretch: a peak must not be lost
-			best := math.NaN()
-			at := points[(k+1)*len(points)/buckets-1].Time
-			for j := k * len(points) / buckets; j < (k+1)*len(points)/buckets; j++ {
-				if v := all[i].value(&points[j]); math.IsNaN(best) || v > best {
-					best = v
-				}
-			}
-			if math.IsNaN(best) {
-				line = append(line, xy{best, best})
-				continue
-			}
-			line = append(line, xy{c.x(at), y.at(best / math.Ln10)})
-		}
-		s.path(all[i].class, track(line))
-	}
 	c.axis(s, bottom)
 	var key []string
 	names := []string{"Thick line: all tests together"}
@@ -339,7 +342,6 @@ func oddsFigure(d *audit.DeviceReport, r *audit.FleetReport) *figure {
 	if over {
 		caption += " The scale ends before the evidence does."
 	}
-	// Labels at the right, where the lines end, if there is room between them.
 	return &figure{Title: "Odds against chance", Drawing: s.done(), Caption: caption}
 }
 
@@ -432,6 +434,9 @@ func tailFigure(d *audit.DeviceReport, plan *audit.Plan) *figure {
 	}
 	var upper, lower, middle []xy
 	for _, p := range points {
+		if p.Expected < 0.3 {
+			break // below the plot
+		}
 		lo, hi := poissonBand(p.Expected, 0.005)
 		px := x.at(p.Difficulty)
 		upper = append(upper, xy{px, y.at(max(hi, 0.3))})
@@ -633,7 +638,7 @@ func censusFigure(d *audit.DeviceReport) *figure {
 	if c.Model != "" {
 		caption += " (" + clean(c.Model, 60) + ")"
 	}
-	caption += fmt.Sprintf(". %s shares, %s in a usual cell.", Number(total), digits(usual))
+	caption += fmt.Sprintf(". %s shares, %s in a usual cell.", Number(total), strconv.FormatFloat(usual, 'g', 3, 64))
 	if dead, weak := len(c.Dead), len(c.Weak); dead+weak > 0 {
 		caption += fmt.Sprintf(" %d named dead, %d weak.", dead, weak)
 	} else {

@@ -13,6 +13,13 @@ import (
 // unknown is what stands for a number that is not there or makes no sense.
 const unknown = "unknown"
 
+// What no machine, record or network reaches: beyond it a number is taken for a mistake.
+const (
+	mostRate       = 1e27 // hashes per second: a million times what all machines of the world do
+	mostDifficulty = 1e30
+	mostSeconds    = 1e12
+)
+
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // scaled returns v, at least 0, below 1000 with its decimal prefix.
@@ -26,12 +33,12 @@ func scaled(v float64) (float64, string) {
 	return v, prefixes[i]
 }
 
-// digits formats v with about three significant digits.
+// digits formats v with three or four significant digits.
 func digits(v float64) string {
 	switch a := math.Abs(v); {
 	case a >= 1e6:
 		return strconv.FormatFloat(v, 'e', 2, 64)
-	case a >= 99.95 || v == 0:
+	case a >= 999.5 || v == 0:
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	case a >= 9.995:
 		return strconv.FormatFloat(v, 'f', 1, 64)
@@ -41,7 +48,7 @@ func digits(v float64) string {
 
 // hashRate formats a rate: 93.1 TH/s.
 func hashRate(v float64) string {
-	if !finite(v) || v < 0 {
+	if !(v >= 0 && v < mostRate) {
 		return unknown
 	}
 	n, prefix := scaled(v)
@@ -51,18 +58,18 @@ func hashRate(v float64) string {
 // between formats a band in the unit of its upper end: 91.0 to 95.3 TH/s.
 func between(low, high float64) string {
 	switch {
-	case !finite(low) || !finite(high) || low < 0 || high < 0 || low == 0 && high == 0:
+	case !(low >= 0 && low < mostRate) || !(high >= 0 && high < mostRate) || low == 0 && high == 0:
 		return unknown
 	case high == 0:
 		return "over " + hashRate(low)
 	}
 	n, prefix := scaled(high)
-	return digits(low*n/high) + " to " + digits(n) + nbsp + prefix + "H/s"
+	return digits(low/(high/n)) + " to " + digits(n) + nbsp + prefix + "H/s"
 }
 
 // difficulty formats a difficulty: 512, 65.5 k, 1.20 G.
 func difficulty(v float64) string {
-	if !finite(v) || v < 0 {
+	if !(v >= 0 && v < mostDifficulty) {
 		return unknown
 	}
 	if v < 10_000 {
@@ -77,7 +84,7 @@ func difficulty(v float64) string {
 
 // percent formats a part of one.
 func percent(v float64) string {
-	if !finite(v) {
+	if !(math.Abs(v) < 1e6) {
 		return unknown
 	}
 	return strconv.FormatFloat(100*v, 'g', 3, 64) + nbsp + "%"
@@ -85,7 +92,7 @@ func percent(v float64) string {
 
 // duration formats seconds in one or two units.
 func duration(seconds float64) string {
-	if !finite(seconds) || seconds < 0 {
+	if !(seconds >= 0 && seconds < mostSeconds) {
 		return unknown
 	}
 	two := func(big, small float64, bigUnit, smallUnit string) string {

@@ -71,7 +71,7 @@ type pageView struct {
 	Blind     []string
 }
 
-type todo struct{ Name, Anchor, Why, Sure string }
+type todo struct{ Name, Anchor, Why, Said, Sure string }
 
 type fact struct{ Name, Words string }
 
@@ -169,7 +169,7 @@ func (v *pageView) lead(s *Summary, all int, anchors map[*audit.DeviceReport]str
 	todos := func(devices []*audit.DeviceReport) (list []todo) {
 		const most = 25
 		for _, d := range devices[:min(len(devices), most)] {
-			list = append(list, todo{Name: name(d.Device), Anchor: anchors[d], Why: Reason(d), Sure: sureOf(d)})
+			list = append(list, todo{Name: name(d.Device), Anchor: anchors[d], Why: Reason(d), Said: said(d), Sure: sureOf(d)})
 		}
 		return list
 	}
@@ -182,7 +182,13 @@ func (v *pageView) lead(s *Summary, all int, anchors map[*audit.DeviceReport]str
 		v.Lead = "No machine was seen."
 		return
 	case len(s.Pull) > 0:
-		v.Lead = "Pull " + ofAll(len(s.Pull), all) + "."
+		v.Lead = "Pull " + ofAll(len(s.Pull), all)
+		if n := len(s.Look); n > 0 {
+			v.Lead += fmt.Sprintf(", look at %d more", n)
+		}
+		v.Lead += "."
+	case len(s.Look) > 0 && all == 1:
+		v.Lead = "Look at this machine."
 	case len(s.Look) > 0:
 		v.Lead = "Pull none, look at " + ofAll(len(s.Look), all) + "."
 	case len(s.Clear) == 0:
@@ -202,6 +208,14 @@ func (v *pageView) lead(s *Summary, all int, anchors map[*audit.DeviceReport]str
 	if len(rest) > 0 {
 		v.Rest = strings.Join(rest, "; ") + "."
 	}
+}
+
+// said is the conclusion of the gravest alarm of a device.
+func said(d *audit.DeviceReport) string {
+	if alarms := Alarms(d); len(alarms) > 0 {
+		return clean(alarms[0].Words, 300)
+	}
+	return ""
 }
 
 // sureOf says how sure the gravest alarm of a device is.
@@ -252,7 +266,9 @@ func (v *pageView) record(r *audit.FleetReport) {
 		add(&v.Plan, "May be proven above a claim", percent(p.ToleranceAbove))
 		add(&v.Plan, "May be lost of its own earlier rate", percent(p.Drift))
 		add(&v.Plan, "Between two false alarms of one machine's drop test", Number(p.DropARL)+" expected shares")
-		add(&v.Plan, "False alarms of silences", fmt.Sprintf("%.3g a day and machine", p.GapPerDay))
+		if p.GapPerDay > 0 {
+			add(&v.Plan, "Between two false alarms of one machine's silences", Number(1/p.GapPerDay)+" days")
+		}
 		add(&v.Plan, "A share may be on its way", duration(p.Lag.Seconds()))
 		add(&v.Plan, "A new block may cost", duration(p.SwitchLoss.Seconds()))
 		add(&v.Plan, "A chip or core may do less by", percent(p.CellWeakness))
@@ -296,12 +312,12 @@ func (s *Summary) order() []*audit.DeviceReport {
 func (v *pageView) table(r *audit.FleetReport, s *Summary, anchors map[*audit.DeviceReport]string) {
 	low, high := ratioRange(r)
 	if low < high {
-		v.Range = fmt.Sprintf("from %s to %s of the claim", percent(low), percent(high))
+		v.Range = percent(low) + " to " + percent(high)
 	}
 	for _, d := range s.order() {
 		row := rowView{Name: name(d.Device), Anchor: anchors[d], Why: Reason(d), State: viewState(d.State),
 			Proven: hashRate(d.Proven.Estimate), Band: between(d.Proven.Low, d.Proven.High),
-			Graphic: ratioGraphic(d, r.Plan, low, high), Odds: cmp.Or(Odds(d.Combined), "none"), Shares: Number(float64(d.Counts.Counted)), Watched: duration(d.Connected)}
+			Graphic: ratioGraphic(d, r.Plan, low, high), Odds: shortOdds(d.Combined), Shares: Number(float64(d.Counts.Counted)), Watched: duration(d.Connected)}
 		if d.Proven.Estimate <= 0 {
 			row.Proven = "none"
 		}
@@ -313,6 +329,15 @@ func (v *pageView) table(r *audit.FleetReport, s *Summary, anchors map[*audit.De
 		}
 		v.Rows = append(v.Rows, row)
 	}
+}
+
+// shortOdds is the odds for a column.
+func shortOdds(logE float64) string {
+	o := Odds(logE)
+	if o == "" {
+		return "none"
+	}
+	return strings.Replace(o, "more than a trillion", "over 1 trillion", 1)
 }
 
 // ratioRange is what part of the claim the table's little drawings span: all bands of some narrowness, and the claim itself.
@@ -464,7 +489,7 @@ func roughly(v float64) float64 {
 func viewSection(d *audit.DeviceReport, r *audit.FleetReport, anchor string, draw bool) *sectionView {
 	v := &sectionView{Name: name(d.Device), Anchor: anchor, State: viewState(d.State), Undrawn: !draw}
 	switch {
-	case d.State == audit.Alarm && pulls(d), d.Rejected:
+	case pulls(d):
 		v.Advice = "Pull it: it " + Reason(d) + "."
 	case d.State == audit.Alarm:
 		v.Advice = "Look at it: it " + Reason(d) + "."

@@ -126,7 +126,7 @@ func Summarize(r *audit.FleetReport) *Summary {
 	for i := range r.Devices {
 		d := &r.Devices[i]
 		switch {
-		case d.State == audit.Alarm && pulls(d), d.Rejected:
+		case pulls(d):
 			s.Pull = append(s.Pull, d)
 		case d.State == audit.Alarm:
 			s.Look = append(s.Look, d)
@@ -139,7 +139,12 @@ func Summarize(r *audit.FleetReport) *Summary {
 	return s
 }
 
+// pulls says that a machine is to be taken out of service: by one of its alarms, or since all its tests together accuse it though
+// none does alone.
 func pulls(d *audit.DeviceReport) bool {
+	if d.Rejected && len(Alarms(d)) == 0 {
+		return true
+	}
 	for i := range d.Findings {
 		if f := &d.Findings[i]; f.State == audit.Alarm && wordings[f.Test].pull {
 			return true
@@ -212,6 +217,10 @@ func (s *Summary) Advice(most int) (parts []Part) {
 	case len(s.Pull) > 0:
 		say("Pull %s: ", ofAll(len(s.Pull), all))
 		list(s.Pull)
+	case all == 1 && len(s.Look) == 1:
+		say("Look at this machine: ")
+		list(s.Look)
+		return parts
 	case all == 1:
 		say("No reason to pull this machine.")
 	default:
