@@ -169,7 +169,11 @@ func (v *pageView) lead(s *Summary, all int, anchors map[*audit.DeviceReport]str
 	todos := func(devices []*audit.DeviceReport) (list []todo) {
 		const most = 25
 		for _, d := range devices[:min(len(devices), most)] {
-			list = append(list, todo{Name: name(d.Device), Anchor: anchors[d], Why: Reason(d), Said: said(d), Sure: sureOf(d)})
+			t := todo{Name: name(d.Device), Anchor: anchors[d], Why: Reason(d), Said: said(d), Sure: sureOf(d)}
+			if saysOdds(t.Said) {
+				t.Sure = ""
+			}
+			list = append(list, t)
 		}
 		return list
 	}
@@ -209,6 +213,9 @@ func (v *pageView) lead(s *Summary, all int, anchors map[*audit.DeviceReport]str
 		v.Rest = strings.Join(rest, "; ") + "."
 	}
 }
+
+// saysOdds says that a conclusion tells the odds itself.
+func saysOdds(words string) bool { return strings.Contains(strings.ToLower(words), "odds") }
 
 // said is the conclusion of the gravest alarm of a device.
 func said(d *audit.DeviceReport) string {
@@ -457,7 +464,7 @@ func viewFinding(f *audit.Finding) findingView {
 		}
 	case audit.Evidence:
 		v.Odds, v.Peak, v.Threshold = cmp.Or(Odds(f.LogE), "none"), cmp.Or(Odds(max(f.Peak, f.LogE)), "none"), Odds(f.Threshold)
-		if f.State == audit.Alarm && v.Peak != "none" {
+		if f.State == audit.Alarm && v.Peak != "none" && !saysOdds(v.Words) {
 			v.Sure = "Odds against chance: " + v.Peak + "."
 			if v.Odds != v.Peak && f.Peak-f.LogE > math.Ln10 {
 				v.Sure += " (That was the highest; they are " + strings.Replace(v.Odds, "none", "below 2 to 1", 1) + " now.)"

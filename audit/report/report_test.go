@@ -49,7 +49,7 @@ func TestPageSays(t *testing.T) {
 		"odds against chance more than a trillion to 1",
 		"45 machines show nothing wrong; 2 have not enough data yet.",
 		"If all 50 machines were honest, the chance that statistics accuse even one of them, at whatever moment one looks, would be 0.1 %.",
-		"needs about 2200 more shares",
+		"needs about 2,200 more shares",
 		"It would have seen 3 % missing by now.",
 		"Chip 17 of 114 found nothing where 505 shares were to be expected.",
 		"proxy-2026-03-01.jsonl", strings.Repeat("c0ffee00", 8),
@@ -395,7 +395,7 @@ func TestOdds(t *testing.T) {
 		e    float64
 		want string
 	}{
-		{0, ""}, {0.5, ""}, {1.99, ""}, {2, "2 to 1"}, {9.99, "9 to 1"}, {10, "10 to 1"}, {999, "900 to 1"}, {3_456_789, "3 million to 1"}, {2e5, "200\u00a0000 to 1"}, {1.5e9, "1 billion to 1"},
+		{0, ""}, {0.5, ""}, {1.99, ""}, {2, "2 to 1"}, {9.99, "9 to 1"}, {10, "10 to 1"}, {999, "900 to 1"}, {3_456_789, "3 million to 1"}, {2e5, "200,000 to 1"}, {1.5e9, "1 billion to 1"},
 		{9.9e11, "900 billion to 1"}, {1.1e12, "more than a trillion to 1"}, {1e300, "more than a trillion to 1"},
 	} {
 		require.Equal(t, tt.want, Odds(math.Log(tt.e)), "%g", tt.e)
@@ -411,7 +411,7 @@ func TestFormats(t *testing.T) {
 		{between(91e12, 95.3e12), "91.0 to 95.3 TH/s"}, {between(950e9, 1049.7e9), "0.95 to 1.05 TH/s"}, {between(3e6, 0), "over 3.00 MH/s"}, {between(0, 0), "unknown"},
 		{difficulty(65536), "65.5 k"}, {difficulty(512), "512"}, {difficulty(0.25), "0.25"}, {difficulty(math.Inf(1)), "unknown"},
 		{duration(93_700), "1 d 2 h"}, {duration(75), "1 min 15 s"}, {duration(-1), "unknown"}, {percent(0.001), "0.1 %"},
-		{Number(3e6), "3 million"}, {Number(20_000), "20 000"}, {Number(9999), "9999"}, {Number(1.5e9), "1.5 billion"}, {Number(math.Inf(1)), "an unknown number"},
+		{Number(3e6), "3 million"}, {Number(20_000), "20,000"}, {Number(9999), "9,999"}, {Number(1.5e9), "1.5 billion"}, {Number(math.Inf(1)), "an unknown number"},
 	} {
 		require.Equal(t, tt.want, strings.ReplaceAll(tt.got, nbsp, " "))
 	}

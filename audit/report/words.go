@@ -280,7 +280,7 @@ func floorDigits(v float64, digits int) float64 {
 	return math.Floor(v/step+1e-9) * step
 }
 
-// Number formats a number from 1 on in words that can be spoken: 3 million, 20 000, 350.
+// Number formats a number from 1 on in words that can be spoken: 3 million, 20,000, 350.
 func Number(v float64) string {
 	switch {
 	case math.IsNaN(v) || math.IsInf(v, 0):
@@ -305,14 +305,11 @@ func short(v float64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0")
 }
 
-// group sets narrow spaces between groups of three digits, from ten thousand on.
+// group sets commas between groups of three digits, as findings do.
 func group(n int64) string {
 	s := fmt.Sprint(n)
-	if n < 10_000 {
-		return s
-	}
 	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "\u00a0" + s[i:]
+		s = s[:i] + "," + s[i:]
 	}
 	return s
 }

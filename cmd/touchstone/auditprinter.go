@@ -375,7 +375,7 @@ func auditCertainty(f *audit.Finding) string {
 	case audit.Fact:
 		how = "Seen, not inferred: no chance is involved."
 	case audit.Evidence:
-		if odds := report.Odds(max(f.Peak, f.LogE)); odds != "" {
+		if odds := report.Odds(max(f.Peak, f.LogE)); odds != "" && !strings.Contains(strings.ToLower(f.Words), "odds") {
 			how = "Odds against chance: " + odds + "."
 		}
 	case audit.Surveillance:
