@@ -40,9 +40,9 @@ type Plan struct {
 	// ExtraDispersion is the coefficient of variation of a rate that really drifts which the dispersion test lets pass. Default 0.03.
 	ExtraDispersion float64 `json:"extra_dispersion"`
 	// NetworkDifficulty is what a block needs; 0 takes it from the jobs.
-	NetworkDifficulty float64 `json:"network_difficulty,omitempty"`
+	NetworkDifficulty float64 `json:"network_difficulty,omitzero"`
 	// Rated is what the machines are sold or known to compute, in hashes per second, a claim where telemetry makes none; 0 for none.
-	Rated float64 `json:"rated,omitempty"`
+	Rated float64 `json:"rated,omitzero"`
 	// Model names the chip layout where telemetry does not: one of Models; "" for unknown.
 	Model string `json:"model,omitempty"`
 }
