@@ -7,7 +7,7 @@ import (
 
 // HashesPerDifficulty is how many hashes a share of difficulty 1 takes on average: 2^256 / (0xffff·2^208 + 1), a little more than
 // the 2^32 of common use.
-const HashesPerDifficulty = 4295032833.000015
+const HashesPerDifficulty = hashesPerDifficulty
 
 // Ceiling returns the audit ceiling: the difficulty from which on nothing can be said of missing shares, by a machine that computes
 // hashrate hashes per second for so many seconds, at an error rate alpha. From a lower difficulty on an honest machine sends at

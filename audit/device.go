@@ -244,6 +244,9 @@ func (d *Device) Share(s *Share) {
 	}
 	if inTime && d.counts() && s.Difficulty >= d.floor {
 		d.arrive(s, job)
+	} else if d.floor > 0 && s.Difficulty >= d.floor {
+		// No share for rates, but it has its place among those of its job: hoarded ones come just when work is switched.
+		d.Tests.Latency.arrive(&arrival{at: d.Now, floor: d.floor, difficulty: s.Difficulty, share: s, job: job})
 	}
 	if s.Required > 0 {
 		d.Tests.Filter.share(s.Required, s.Difficulty)

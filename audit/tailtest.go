@@ -3,7 +3,6 @@ package audit
 import (
 	"fmt"
 	"math"
-	"time"
 )
 
 // tailTest bets that shares above some difficulty are missing.
@@ -39,12 +38,11 @@ type tailTest struct {
 	Recent [4]tailGroup `json:"recent"`
 	Turn   int          `json:"turn"`
 	// Until Next shares the mean can't exceed its peak. Soon is when it is looked at next in any case, Watch the level whose
-	// exceedance makes that sooner, Floor the difficulty that Next was worked out for.
-	Next   uint64  `json:"next"`
-	Soon   uint64  `json:"soon"`
-	Watch  int     `json:"watch"`
-	Floor  float64 `json:"floor"`
-	Summit summit  `json:"summit"`
+	// exceedance makes that sooner.
+	Next   uint64 `json:"next"`
+	Soon   uint64 `json:"soon"`
+	Watch  int    `json:"watch"`
+	Summit summit `json:"summit"`
 }
 
 // tailGroup counts shares that had to achieve the same difficulty.
@@ -111,10 +109,7 @@ func (t *tailTest) arrive(a *arrival) {
 	}
 	high := t.level(a.difficulty)
 	if t.Shares >= t.Next && (t.Shares >= t.Soon || high >= t.Watch) {
-		t.evaluate(a.at)
-	}
-	if a.floor != t.Floor {
-		t.Floor, t.Next = a.floor, t.Shares // some stakes may grow faster now
+		t.evaluate(a)
 	}
 	g := t.group(a.floor)
 	g.Shares++
@@ -144,6 +139,7 @@ func (t *tailTest) group(floor float64) *tailGroup {
 	t.Turn = (t.Turn + 1) % len(t.Recent)
 	t.fold(g)
 	*g = tailGroup{Floor: floor, Exceeded: t.level(floor) + 1}
+	t.Next = t.Shares // some stakes may grow faster now
 	return g
 }
 
@@ -217,46 +213,46 @@ func tailSum(terms *[tailLevels][len(tailFractions)]float64) float64 {
 	return highest + math.Log(sum)
 }
 
-// evaluate brings the peak up to date and says when it has to be looked at again.
-func (t *tailTest) evaluate(now time.Time) {
+// evaluate brings the peak up to date and says when it has to be looked at again. a is the share that comes next.
+func (t *tailTest) evaluate(a *arrival) {
 	for i := range t.Recent {
 		t.fold(&t.Recent[i])
 	}
-	var terms, ahead [tailLevels][len(tailFractions)]float64
+	var terms [tailLevels][len(tailFractions)]float64
 	t.terms(&terms)
 	value := tailSum(&terms)
-	t.Summit.reach(value, now)
+	t.Summit.reach(value, a.at)
 
-	// The lowest level that holds a part of the mean worth mentioning: an exceedance of it may end a run.
+	// The lowest level above the floor that holds a part of the mean worth mentioning: an exceedance of it may end a run.
 	t.Watch = tailLevels
-	for i := tailLevels - 1; i > 0; i-- {
+	for i := tailLevels - 1; i > max(0, t.level(a.floor)); i-- {
 		for _, l := range terms[i] {
-			if l > value-4 {
+			if l > value-1.5 {
 				t.Watch = i
 			}
 		}
 	}
 	t.Soon = t.Shares + t.Shares/64 + 1
 	t.Next = t.Shares + 1
-	if value >= t.Summit.Peak-0.01 || t.Floor == 0 {
+	if value >= t.Summit.Peak-0.01 {
 		return
 	}
-	var step [tailLevels][len(tailFractions)]float64
-	for i := max(1, t.level(t.Floor)+1); i < tailLevels; i++ {
-		for j, q := range tailFractions {
-			step[i][j] = growth(q * t.Floor / t.threshold(i))
-		}
-	}
-	for shares := 1.; shares <= 1<<40; shares *= 2 {
-		for i := range terms {
-			for j := range terms[i] {
-				ahead[i][j] = terms[i][j] + shares*step[i][j]
+	// Is it above its peak after an eighth more shares, if none exceeds anything and all are of the difficulty that makes a stake grow
+	// most? (Of those of late; when another one comes, Next is put aside.)
+	ahead := max(4, t.Shares/8)
+	for i := 1; i < tailLevels; i++ {
+		x, floor := t.threshold(i), 0.
+		for k := range t.Recent {
+			if g := &t.Recent[k]; g.Exceeded <= i {
+				floor = max(floor, g.Floor)
 			}
 		}
-		if tailSum(&ahead) > t.Summit.Peak {
-			break
+		for j, q := range tailFractions {
+			terms[i][j] += float64(ahead) * growth(q*floor/x)
 		}
-		t.Next = t.Shares + uint64(shares)
+	}
+	if tailSum(&terms) <= t.Summit.Peak {
+		t.Next = t.Shares + ahead
 	}
 }
 
@@ -326,7 +322,7 @@ func (t *tailTest) merge(o *tailTest) {
 		t.Network = c.Network
 	}
 	t.Summit = t.Summit.clone()
-	t.Next, t.Soon, t.Watch, t.Floor = t.Shares, t.Shares, 0, c.Floor
+	t.Next, t.Soon, t.Watch = t.Shares, t.Shares, 0
 }
 
 // check says what is wrong with a state that was read back.
@@ -334,7 +330,7 @@ func (t *tailTest) check() error {
 	if err := t.Summit.check(); err != nil {
 		return fmt.Errorf("tail: %w", err)
 	}
-	if err := checkSum("tail: a sum", t.Work, t.Largest, t.Network, t.Floor); err != nil {
+	if err := checkSum("tail: a sum", t.Work, t.Largest, t.Network); err != nil {
 		return err
 	}
 	if t.Low < -900 || t.Low > 900 || t.Turn < 0 || t.Turn >= len(t.Recent) || t.Shares > 1<<62 || t.Watch < 0 || t.Watch > tailLevels {
