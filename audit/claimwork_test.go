@@ -20,9 +20,12 @@ func said(rate, elapsed, accepted, work, best, highest, utility float64) *teleme
 	return r
 }
 
+// luxWork is what 52.644 TH/s are in 3,453 s, with 2^32 hashes for a share of difficulty 1.
+const luxWork = 52.644e12 * 3453 / (1 << 32)
+
 // claimWorkCases are machines that were seen, and what their numbers come to. The values were worked out apart from this code (those
-// of N, proven, ratio, z, the interval, p; U), for Avalon 1566 without its replies. Sources: asic-rs (Apache-2.0), MultiMiner and
-// cryptoGlance issues, machine output.
+// of N, proven, ratio, z, the interval, p; U). Sources: asic-rs (Apache-2.0), issues of MultiMiner, cryptoGlance and minera, machine
+// output; of LuxOS only the figures are known, not the replies.
 var claimWorkCases = []struct {
 	name                           string
 	r                              *telemetry.Reading
@@ -35,7 +38,7 @@ var claimWorkCases = []struct {
 	{"S19 Pro", said(111834.85e9, 50474, 4057, 1305083904, 12904207043, 524288, 4.82), 4057, 2489, "111.053", "0.993", "-0.4", "107.7", "114.5", "0.33", "0.904"},
 	{"Whatsminer 68T", said(67753251.19e6, 10154, 2338, 158334976, 41127493, 65536, 13.82), 2338, 1208, "66.973", "0.988", "-0.6", "64.3", "69.7", "0.29", "0.021"},
 	{"Avalon Q", said(44539601.86e6, 37714, 890, 368550176, 354914572, 524288, 1.42), 890, 703, "41.971", "0.942", "-1.7", "39.3", "44.8", "0.039", "0.354"},
-	{"LuxOS S19", said(56917.91e9, 3453, 1483, 42323968, math.NaN(), 32768, 26.03), 1483, 1292, "52.644", "0.925", "-2.9", "50.0", "55.4", "0.0012", ""},
+	{"LuxOS S19", said(56.918e12, 3453, 1483, luxWork, math.NaN(), luxWork/1292, 60*1483/3418.), 1483, 1292, "52.644", "0.925", "-2.9", "50.0", "55.4", "0.0012", ""},
 }
 
 // TestClaimAgainstWork reproduces the table of machines that were seen.

@@ -36,6 +36,7 @@ see.
 
 Usage:
   touchstone audit FILE… [FLAGS]
+  touchstone audit telemetry PATH… [FLAGS]   what machines say, against itself
 
 A FILE is a recording (a transcript, as --record of proxy and pool writes it), or
 lines as 'touchstone verify shares --json' and 'touchstone simulate' print them;
@@ -132,6 +133,7 @@ func (c *auditCommand) command() *cobra.Command {
 	f.StringVar(&c.state, "state", "", "")
 	cmd.MarkFlagFilename("html", "html")
 	cmd.MarkFlagFilename("state", "json")
+	cmd.AddCommand((&auditTelemetryCommand{program: c.program}).command())
 	return cmd
 }
 

@@ -207,7 +207,7 @@ func (t *telemetryPrinter) conclusion() {
 			"careful p %s corrected).", t.alpha, count(int64(len(tested)), "machine"), harmless(tested[0].Machine), probability(tested[0].CarefulHolm)))
 	default:
 		for _, c := range tested[:t.sum.Named] {
-			t.text(fmt.Sprintf("%s claims more than its own counters bear out: by chance that is as far off with probability %s.", harmless(c.Machine),
+			t.text(fmt.Sprintf("%s claims more than its own counters bear out: chance alone would be as far off with probability %s.", harmless(c.Machine),
 				probability(c.CarefulHolm)))
 		}
 	}
