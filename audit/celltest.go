@@ -58,12 +58,17 @@ type cellAxis struct {
 
 func (a *cellAxis) cells() int { return fieldCells >> a.shift }
 
+// use says what the plan allows; before the first share.
+func (t *cellTest) use(plan *Plan) {
+	if t.N == 0 && plan.CellWeakness > 0 && plan.CellWeakness < 1 {
+		t.Loss = plan.CellWeakness
+	}
+}
+
 // model says what the device is said to be; before or after shares. The first that is known counts; the plan's before all.
 func (t *cellTest) model(name string, plan *Plan) {
 	if plan != nil {
-		if t.N == 0 || t.Loss == 0 {
-			t.Loss = plan.CellWeakness
-		}
+		t.use(plan)
 		if plan.Model != "" && !t.Fixed {
 			if l := LayoutOf(plan.Model); l != nil {
 				t.Fixed = true
@@ -76,7 +81,9 @@ func (t *cellTest) model(name string, plan *Plan) {
 	case l == nil:
 	case t.Model == "":
 		t.become(l)
-	case l.Name() != t.Model && l.Machine == "" && l.Chip == t.layout().Chip: // the chip of the machine that we know
+	case l.Chip == LayoutOf(t.Model).Chip && l.Machine == "": // the chip of the machine that we know
+	case l.Chip == LayoutOf(t.Model).Chip && t.Model == l.Chip && !t.Fixed: // the machine with the chip that we know
+		t.become(l)
 	case l.Name() != t.Model && t.Other == "":
 		t.Other = l.Name()
 	}

@@ -113,6 +113,8 @@ const (
 func NewDevice(name string, plan *Plan) *Device {
 	d := &Device{plan: plan}
 	d.Label = clip(name, maxName)
+	d.Tests.Facts.use(plan)
+	d.Tests.Cells.use(plan)
 	if plan.Model != "" {
 		d.setModel(plan.Model)
 	}
@@ -126,6 +128,7 @@ func (d *Device) Name() string { return d.Label }
 func (d *Device) Open(now time.Time, agent string) {
 	d.tick(now)
 	d.Agents = addWords(d.Agents, agent, maxAgents, maxName)
+	d.Tests.Cells.model(agent, d.plan)
 	d.Sessions = addClamped(d.Sessions, 1)
 	d.unlink()
 	d.Linked = true
@@ -154,6 +157,7 @@ func (d *Device) unlink() {
 func (d *Device) cut() {
 	d.Delay.clear()
 	d.Tests.Gap.down(d.Now)
+	d.Tests.Work.cut()
 }
 
 // Interrupted says that the recording missed something until now: nothing is known since the last event, and nothing counts until

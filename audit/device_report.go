@@ -54,7 +54,7 @@ func (p *Plan) threshold(devices int) float64 {
 func (d *Device) context(devices int) *context {
 	c := &context{plan: d.plan, now: d.Now, threshold: d.plan.threshold(devices), shares: d.Exposure.Shares(),
 		exposure: d.Exposure.Seconds(), seconds: d.Counted.Seconds(), best: d.Best, claim: d.Said.claim(),
-		work: d.Tests.Facts.counts().Work}
+		work: d.Tests.Facts.counts().Work, first: d.First, unseen: d.lasted(SpanUnseen).Seconds()}
 	c.proven = d.proven(c.shares, c.exposure)
 	if d.floor > 0 {
 		c.perSecond = c.proven.Estimate * d.perHash

@@ -41,7 +41,7 @@ func (t *tests) evidenceOf(logE *[len(evidence)]float64, cellsE *float64) float6
 		cells = t.Cells.logE()
 	}
 	*logE = [len(evidence)]float64{claim, t.Above.logE(), tail, t.Luck.logE(), t.Period.logE(), cells, t.Latency.logE(),
-		t.Arrivals.logE(), 0, claim + tail + cells}
+		t.Arrivals.logE(), t.Facts.logE(), claim + tail + cells}
 	return logMeanExp(logE[:])
 }
 
