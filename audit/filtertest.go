@@ -10,12 +10,12 @@ import (
 // at each octave of difficulty are looked at for that before any exposure counts.
 //
 // What counts is decided by shares that came before, so that it is right whether there is a filter or not: the floor only says from
-// which difficulty on shares are looked at. It follows a device that changes its filter: it falls at once when a share below it comes,
-// and is found anew from each block of shares.
+// which difficulty on shares are looked at. After the first shares it is the highest power of two that none of them was below. It
+// falls at once when a share below it comes, and from then on rises again only if a run of shares speaks clearly for a filter.
 //
-// Apart from that the test is sure of a filter only where the shares prove it. For each power of two F above the difficulty D, a run
-// of shares none of which is below F multiplies a stake by F/D for each; a share below F ends it, and the next run begins with a
-// smaller stake, so that all stakes add up to 1. (The classical form: of N shares, N·(min d/D - 1) is exponential with mean 1.)
+// What a run says: for each power of two F above the difficulty D, each share of at least F multiplies a stake by F/D; a share below F
+// ends the run. The test is sure of a filter where that proves it: each run begins with a smaller stake than the one before, so that
+// all stakes add up to 1. (The classical form: of N shares, N·(min d/D - 1) is exponential with mean 1.)
 type filterTest struct {
 	// Octaves are those seen, from the lowest difficulty up.
 	Octaves []filterOctave `json:"octaves,omitempty"`
@@ -27,10 +27,8 @@ type filterTest struct {
 type filterOctave struct {
 	Octave int    `json:"octave"`
 	Shares uint64 `json:"shares"`
-	// Min is the smallest difficulty of the present block of shares, Count how many it has, Floor what the blocks before led to: 0
-	// if there is no filter.
+	// Min is the smallest difficulty of the first shares, Floor the filter that holds now: 0 if there is none.
 	Min   float64 `json:"min"`
-	Count int     `json:"count"`
 	Floor float64 `json:"floor"`
 	// Ratio is the smallest d/D of all shares.
 	Ratio float64 `json:"ratio"`
@@ -48,7 +46,8 @@ type filterRun struct {
 }
 
 const (
-	filterWarmUp  = 32 // shares of an octave before any count, and then after which the floor is found anew
+	filterWarmUp  = 32 // shares of an octave before any count
+	filterClear   = 11 // nats by which a run has to speak for a filter that was not there at first
 	filterLevels  = 16 // a filter is looked for up to 2^16 times the pool's difficulty
 	filterOctaves = 64 // at most that many are told apart
 )
@@ -62,24 +61,44 @@ func (t *filterTest) share(required, difficulty float64) {
 	if o == nil {
 		return
 	}
-	if o.Count == 0 || difficulty < o.Min {
-		o.Min = difficulty
-	}
 	if o.Shares == 0 || difficulty/required < o.Ratio {
 		o.Ratio = min(difficulty/required, math.MaxFloat64)
 	}
-	o.Shares++
-	o.Count++
-	if difficulty < o.Floor {
-		o.Floor, o.Count = 0, 0 // there is no such filter, or none any more
+	if o.Shares == 0 || o.Shares < filterWarmUp && difficulty < o.Min {
+		o.Min = difficulty
 	}
-	if o.Shares == filterWarmUp || o.Count >= filterWarmUp {
-		o.Floor, o.Count = 0, 0
+	o.Shares++
+	o.run(required, difficulty)
+	if difficulty < o.Floor {
+		o.Floor = 0 // there is no such filter, or none any more
+	}
+	switch {
+	case o.Shares == filterWarmUp:
 		if _, e := math.Frexp(o.Min); e-1 > o.Octave {
 			o.Floor = math.Ldexp(1, e-1)
 		}
+	case o.Shares > filterWarmUp:
+		o.raise()
 	}
-	o.run(required, difficulty)
+}
+
+// raise sets the floor to the highest filter that a run speaks for.
+func (o *filterOctave) raise() {
+	for i := o.top - 1; i >= 0; i-- {
+		f := math.Ldexp(1, o.Octave+1+i)
+		if f <= o.Floor {
+			return
+		}
+		if o.gain(i) >= filterClear {
+			o.Floor = f
+			return
+		}
+	}
+}
+
+// gain returns the logarithm of what the run at level i multiplies a stake by.
+func (o *filterOctave) gain(i int) float64 {
+	return float64(o.Runs[i].Shares)*float64(i+1)*math.Ln2 - o.Runs[i].Excess
 }
 
 // run brings the runs up to date.
@@ -139,7 +158,7 @@ func (o *filterOctave) logE(i int) float64 {
 	}
 	// The run began with share s of the octave, which had the stake 1/(s(s+1)); there are filterLevels such games.
 	s := float64(o.Shares - run.Shares + 1)
-	return float64(run.Shares)*float64(i+1)*math.Ln2 - run.Excess - math.Log(s*(s+1)) - math.Log(filterLevels)
+	return o.gain(i) - math.Log(s*(s+1)) - math.Log(filterLevels)
 }
 
 // sure returns the highest filter that the shares prove at a threshold for the log e-value, 0 if none, and what proves it. Octaves
@@ -193,15 +212,16 @@ func (t *filterTest) merge(o *filterTest) {
 		a.Ratio = min(a.Ratio, b.Ratio)
 		switch {
 		case b.Shares >= filterWarmUp:
-			a.Floor, a.Min, a.Count = b.Floor, b.Min, b.Count
-		case b.Count > 0:
-			if a.Count == 0 || b.Min < a.Min {
-				a.Min = b.Min
+			a.Floor, a.Min = b.Floor, b.Min
+		case a.Shares-b.Shares < filterWarmUp && a.Shares >= filterWarmUp: // together they know
+			a.Floor, a.Min = 0, min(a.Min, b.Min)
+			if _, e := math.Frexp(a.Min); e-1 > a.Octave {
+				a.Floor = math.Ldexp(1, e-1)
 			}
-			a.Count = min(a.Count+b.Count, filterWarmUp)
-			if b.Min < a.Floor {
-				a.Floor, a.Count = 0, 0
-			}
+		case b.Min < a.Floor:
+			a.Floor = 0
+		default:
+			a.Min = min(a.Min, b.Min)
 		}
 	}
 }
@@ -219,8 +239,8 @@ func (t *filterTest) check() error {
 		if err := checkSum("filter: a difficulty", o.Min, o.Floor, o.Ratio); err != nil {
 			return err
 		}
-		if o.Count < 0 || o.Count > filterWarmUp || uint64(o.Count) > o.Shares || o.Shares > 1<<62 {
-			return fmt.Errorf("filter: %d of %d shares: can't be", o.Count, o.Shares)
+		if o.Shares > 1<<62 {
+			return fmt.Errorf("filter: %d shares: can't be", o.Shares)
 		}
 		for j, run := range o.Runs {
 			if run.Shares > o.Shares || j > 0 && run.Shares > o.Runs[j-1].Shares {

@@ -223,9 +223,12 @@ func (t *latencyTest) finding(c *context) Finding {
 		f.State = Alarm
 		f.Since = t.Summit.since(c.threshold)
 		l, times, mean := show(best)
-		f.Words = fmt.Sprintf("High shares come late. In %s jobs whose best share had at least %s times the difficulty asked for, it came "+
-			"after %s of the job's shares on average; half is honest. The odds against this being chance are %s.",
-			countWords(l.Jobs), numberWords(times), percentWords(mean), oddsWords(f.Peak))
+		which := "with several shares"
+		if best > 0 {
+			which = fmt.Sprintf("whose best share had at least %s times the difficulty asked for", numberWords(times))
+		}
+		f.Words = fmt.Sprintf("High shares come late. In %s jobs %s, the best came after %s of the job's shares on average; half is "+
+			"honest. The odds against this being chance are %s.", countWords(l.Jobs), which, percentWords(mean), oddsWords(f.Peak))
 	case power >= 0:
 		f.State = Clear
 		_, times, mean := show(power)

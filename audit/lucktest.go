@@ -139,7 +139,10 @@ func (t *luckTest) finding(c *context) Finding {
 	}
 	f.Numbers = map[string]float64{"blocks": float64(t.Blocks), "expected_blocks": t.Expected, "network_difficulty": network}
 	found := fmt.Sprintf("%s blocks were found where %s were to be expected", countWords(t.Blocks), numberWords(t.Expected))
-	if t.Blocks == 1 {
+	switch t.Blocks {
+	case 0:
+		found = fmt.Sprintf("no block was found where %s were to be expected", numberWords(t.Expected))
+	case 1:
 		found = fmt.Sprintf("1 block was found where %s were to be expected", numberWords(t.Expected))
 	}
 	// Complete withholding is an alarm from so many expected blocks on.

@@ -1,0 +1,131 @@
+package audit
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// latencyRun feeds jobs of 30 s at 20 shares a minute. Shares of at least hoard times the difficulty are held until their job ends; a
+// part of all comes after the next job's first. The rate drifts up within each job, as it must not matter.
+func latencyRun(r *rand.Rand, test *latencyTest, jobs int, hoard float64, stop func() bool) {
+	number := uint64(0)
+	var late []arrival
+	for range jobs {
+		number++
+		job := &Job{Number: number, Difficulty: 1000}
+		var shares []arrival
+		for range 5 + r.IntN(10) {
+			shares = append(shares, arrival{at: testStart.Add(time.Duration(30*(float64(number)+math.Sqrt(r.Float64()))) * time.Second),
+				floor: 1000, difficulty: pareto(r, 1000), job: job})
+		}
+		slices.SortFunc(shares, func(a, b arrival) int { return a.at.Compare(b.at) })
+		var held []arrival
+		for i := range shares {
+			if hoard > 0 && shares[i].difficulty >= hoard*1000 {
+				held = append(held, shares[i])
+				continue
+			}
+			test.arrive(&shares[i])
+			for k := range late {
+				test.arrive(&late[k])
+			}
+			late = nil
+		}
+		for i := range held {
+			if i%2 == 0 {
+				late = append(late, held[i])
+			} else {
+				test.arrive(&held[i])
+			}
+		}
+		if stop != nil && stop() {
+			return
+		}
+	}
+}
+
+func TestLatencyErrorRate(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 10))
+	const runs = 600
+	alarms, sum := 0, 0.
+	for range runs {
+		var test latencyTest
+		latencyRun(r, &test, 200, 0, nil)
+		require.NoError(t, test.check())
+		if test.Summit.with(test.logE()) >= math.Log(20) {
+			alarms++
+		}
+		sum += test.Levels[0].Place / float64(test.Levels[0].Jobs)
+	}
+	t.Logf("alarms at 5 %%: %d of %d, mean place %.4f", alarms, runs, sum/runs)
+	require.LessOrEqual(t, float64(alarms), 0.05*runs+3*math.Sqrt(0.05*0.95*runs))
+	require.InDelta(t, 0.5, sum/runs, 0.005)
+}
+
+func TestLatencyFindsHoarding(t *testing.T) {
+	c := &context{plan: testPlan(t, nil), threshold: 16, shares: 1}
+	for _, hoard := range []float64{4, 64, 300} {
+		r := rand.New(rand.NewPCG(2, 10))
+		var test latencyTest
+		latencyRun(r, &test, 100_000, hoard, func() bool { return test.Summit.Peak >= c.threshold })
+		f := test.finding(c)
+		require.Equal(t, Alarm, f.State)
+		t.Logf("from %v times the difficulty on: %d shares. %s", hoard, test.Shares, f.Words)
+		require.Less(t, float64(test.Shares), 100*hoard+1500)
+	}
+	r := rand.New(rand.NewPCG(3, 10))
+	var honest latencyTest
+	f := honest.finding(c)
+	require.Equal(t, NotApplicable, f.State)
+	latencyRun(r, &honest, 3, 0, nil)
+	f = honest.finding(c)
+	require.Equal(t, TooEarly, f.State)
+	require.Positive(t, f.NeedShares)
+	latencyRun(r, &honest, 3000, 0, nil) // numbers start again: late shares of old jobs, for all it knows
+	var more latencyTest
+	latencyRun(r, &more, 3000, 0, nil)
+	f = more.finding(c)
+	require.Equal(t, Clear, f.State)
+	t.Log(f.Words, f.Power)
+}
+
+func TestLatencyMerge(t *testing.T) {
+	var whole, first, second latencyTest
+	r := rand.New(rand.NewPCG(4, 10))
+	latencyRun(r, &first, 100, 16, nil)
+	latencyRun(r, &second, 100, 16, nil)
+	sum := first.Levels[1].Stakes[1] + second.Levels[1].Stakes[1]
+	first.merge(&second)
+	require.NoError(t, first.check())
+	require.InDelta(t, sum, first.Levels[1].Stakes[1], 2) // and the two jobs that were open
+	whole.merge(&first)
+	require.Equal(t, first, whole)
+}
+
+// Shares that come for an older job than the two latest are too late to tell, and a new floor begins a new job.
+func TestLatencyJobs(t *testing.T) {
+	var test latencyTest
+	send := func(number uint64, floor, difficulty float64) {
+		test.arrive(&arrival{at: testStart, floor: floor, difficulty: difficulty, job: &Job{Number: number}})
+	}
+	send(5, 10, 20)
+	send(6, 10, 30)
+	send(5, 10, 40)
+	require.Equal(t, [2]latencyJob{{5, 10, 2, 40, 2}, {6, 10, 1, 30, 1}}, test.Open)
+	send(3, 10, 50)
+	require.Equal(t, uint64(3), test.Shares)
+	send(8, 10, 11)
+	require.Equal(t, uint64(1), test.Levels[0].Jobs)
+	require.Equal(t, 0.75, test.Levels[0].Place)
+	send(7, 10, 11)
+	require.Equal(t, uint64(7), test.Open[0].Number)
+	send(8, 20, 25)
+	require.Equal(t, uint32(1), test.Open[1].Shares)
+	test.arrive(&arrival{at: testStart, floor: 10, difficulty: 20})
+	require.NoError(t, test.check())
+}
