@@ -72,10 +72,11 @@ Flags:
                       ("accepted" or "rejected: …"; null without a reply),
                       replied (when), crossed (the share is credited, and the
                       pool refused it as stale because a new block crossed it on
-                      the wire: no disagreement); with --policies also policies:
+                      the wire: no disagreement), sent (when the job was sent;
+                      null if that was not seen); with --policies also policies:
                       by name, verdict, said (the pool's words), reason,
                       block_lost; of a forwarded share also link: the device's
-                      session.
+                      session. 'touchstone audit' reads these lines.
                       The last line is {"summary": {policy, recordings, failed,
                       lines, bad_lines, garbage (lines of devices that are no
                       messages), interruptions (by lines not read),

@@ -206,13 +206,15 @@ type recordShard struct {
 	batch    []shardRecord
 	sessions map[string]*recordSession
 	list     byAge[recordSession]
-	last     time.Time
+	last     time.Time // of what was told
+	waiting  verdictQueue
 }
 
-// shardRecord is a record, of a session that may have another name.
+// shardRecord is a record, of a session that may have another name; or, if asJob, the job of one that is later.
 type shardRecord struct {
 	*verdictRecord
 	session []byte
+	asJob   bool
 }
 
 // recordSession is a session as verdict lines tell of it.
@@ -298,7 +300,7 @@ func (r *recordReader) one(l *verdictRecord, f *auditFile) {
 			session = []byte(name)
 		}
 	}
-	one := shardRecord{l, session}
+	one := shardRecord{verdictRecord: l, session: session}
 	if l.what == verdictShare || l.what == verdictClaim {
 		r.shards[maphash.Bytes(auditSeed, l.worker)%recordShards].put(one)
 		return
@@ -327,8 +329,14 @@ func (s *recordShard) flush() {
 func (s *recordShard) run() {
 	for batch := range s.batches {
 		for i := range batch {
-			s.tell(&batch[i])
+			s.waiting.add(&batch[i])
+			for r := s.waiting.ready(); r != nil; r = s.waiting.ready() {
+				s.tell(r)
+			}
 		}
+	}
+	for r := s.waiting.pop(); r != nil; r = s.waiting.pop() {
+		s.tell(r)
 	}
 	for o := s.list.oldest; o != nil; o = o.age.newer {
 		if s.last.Sub(o.now) < idleSession {
@@ -364,6 +372,10 @@ func (s *recordShard) leave(o *recordSession) {
 func (s *recordShard) tell(r *shardRecord) {
 	if r.time.After(s.last) {
 		s.last = r.time
+	}
+	if r.asJob {
+		s.job(r)
+		return
 	}
 	if s.auditor.before(r.time) {
 		s.again(r)
@@ -417,7 +429,7 @@ func (s *recordShard) again(r *shardRecord) {
 			s.leave(o)
 		}
 	case verdictShare:
-		if o := s.session(r.session, r.time); r.share.Required > 0 && r.share.Word != share.Stale && r.share.Word != share.UnknownJob {
+		if o := s.session(r.session, r.time); known(r) {
 			o.Authorized(string(r.worker), r.time, true)
 			if j := o.job(r.job); j == nil || j.Difficulty != r.share.Required {
 				o.Job(string(r.job), audit.Job{Time: r.time, Late: true, Clean: r.clean, Difficulty: r.share.Required, Network: r.network}, true)
@@ -429,13 +441,9 @@ func (s *recordShard) again(r *shardRecord) {
 // share tells of a share, and of its job if it is the first of it.
 func (s *recordShard) share(o *recordSession, r *shardRecord) {
 	sh := &r.share
-	if sh.Required > 0 && sh.Word != share.Stale && sh.Word != share.UnknownJob {
+	if known(r) {
 		if j := o.job(r.job); j == nil || j.Difficulty != sh.Required {
-			given := audit.Job{Time: r.time, Late: true, Clean: r.clean, Difficulty: sh.Required, Network: r.network}
-			if !r.sent.IsZero() {
-				given.Time = r.sent
-			}
-			o.laterJob(string(r.job), given, r.time)
+			o.Job(string(r.job), audit.Job{Time: r.time, Late: true, Clean: r.clean, Difficulty: sh.Required, Network: r.network}, false)
 		}
 	}
 	worker := s.worker(r.worker)
@@ -443,6 +451,22 @@ func (s *recordShard) share(o *recordSession, r *shardRecord) {
 	if r.answered {
 		o.Answered(worker, r.accepted, sh.Word.Credited(), r.crossed, r.time)
 	}
+}
+
+// known reports whether a share tells of a job that its session was given, which may be the latest.
+func known(r *shardRecord) bool {
+	return r.share.Required > 0 && r.share.Word != share.Stale && r.share.Word != share.UnknownJob
+}
+
+// job tells of a job when it was sent.
+func (s *recordShard) job(r *shardRecord) {
+	id := r.job
+	o := s.session(r.session, r.sent)
+	if j := o.job(id); j != nil && j.Difficulty == r.share.Required {
+		return
+	}
+	j := audit.Job{Time: r.sent, Clean: r.clean, Difficulty: r.share.Required, Network: r.network}
+	o.Job(string(id), j, s.auditor.before(r.sent))
 }
 
 // worker returns a worker's name, the same text for the same name.

@@ -1,11 +1,13 @@
 package serve
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/touchstone-btc/touchstone/audit"
 )
@@ -40,6 +42,8 @@ const (
 	maxAuditDevices = 100_000
 	// maxAuditWorkers is how many workers a session can have.
 	maxAuditWorkers = 256
+	// maxDeviceName is how many bytes of a worker's name a device's has.
+	maxDeviceName = 64
 	// silentSession is how long the device of a session must have said nothing for another of the same host to take its place.
 	silentSession = 90 * time.Second
 	// auditSlack is how far times of one device may go back without being told: events of several goroutines are not quite in order.
@@ -50,8 +54,8 @@ const (
 type auditedWorker struct {
 	name  string
 	slots []*auditSlot
-	// told says that several machines were seen at the same time.
-	told bool
+	// several says that several machines were seen at the same time.
+	several bool
 }
 
 // auditSlot is one device.
@@ -70,7 +74,7 @@ type auditSlot struct {
 // not seen.
 func NewAuditor(fleet *audit.Fleet) *Auditor {
 	a := &Auditor{fleet: fleet, workers: map[string]*auditedWorker{}, limits: &auditLimits{max: maxAuditDevices, known: map[string]bool{}}}
-	for d := range fleet.All() {
+	for _, d := range fleet.Devices() {
 		a.limits.known[d.Name()] = true
 	}
 	a.limits.devices = len(a.limits.known)
@@ -127,7 +131,7 @@ func (a *Auditor) slot(w *auditedWorker, s *AuditSession, now time.Time) *auditS
 			if free == nil || free.host != host && slot.host == host {
 				free = slot
 			}
-		case slot.host == host && slot.part.session.gone(now, w.told):
+		case slot.host == host && slot.part.session.gone(now, w.several):
 			if silent == nil || slot.part.session.heard.Before(silent.part.session.heard) {
 				silent = slot
 			}
@@ -147,22 +151,17 @@ func (a *Auditor) slot(w *auditedWorker, s *AuditSession, now time.Time) *auditS
 		return nil
 	}
 	w.slots = append(w.slots, slot)
-	if len(w.slots) > 1 && !w.told {
-		w.told = true
+	if w.several = len(w.slots) > 1; w.several {
 		for _, slot := range w.slots {
-			slot.device.Note(severalMachines)
+			slot.device.SharedName()
 		}
-	} else if w.told {
-		slot.device.Note(severalMachines)
 	}
 	return slot
 }
 
-const severalMachines = "Several machines use this worker name at the same time; which is which is told apart by their connections, and may be mixed up."
-
 // newSlot makes a device of a worker, nil if there are too many.
 func (a *Auditor) newSlot(w *auditedWorker) *auditSlot {
-	name := cutName(w.name)
+	name := deviceName(w.name)
 	if n := len(w.slots); n > 0 {
 		name = fmt.Sprintf("%s #%d", name, n+1)
 	}
@@ -178,6 +177,19 @@ func (a *Auditor) newSlot(w *auditedWorker) *auditSlot {
 		l.devices++
 	}
 	return &auditSlot{device: a.fleet.Device(name), left: known}
+}
+
+// deviceName returns the name of a worker's first device. Of names that are too long, different ones stay different.
+func deviceName(worker string) string {
+	if len(worker) <= maxDeviceName {
+		return worker
+	}
+	sum := sha256.Sum256([]byte(worker))
+	end := maxDeviceName
+	for end > 0 && !utf8.RuneStart(worker[end]) {
+		end--
+	}
+	return fmt.Sprintf("%s… %x", worker[:end], sum[:4])
 }
 
 // at returns the time of an event of the device: that of the latest, if it is a little later.

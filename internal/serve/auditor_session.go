@@ -231,13 +231,6 @@ func (s *AuditSession) job(id []byte) *auditJob {
 	return nil
 }
 
-// laterJob is Job for one that is heard of when its first share comes, at the time now.
-func (s *AuditSession) laterJob(id string, j audit.Job, now time.Time) {
-	s.observed(now)
-	s.keep(id, j)
-	s.each(func(p *auditPart, d *audit.Device) { s.give(p, p.slot.at(now)) })
-}
-
 // number returns the number of a job, 0 if it is not remembered.
 func (s *AuditSession) number(id string) uint64 {
 	for i := len(s.jobs) - 1; i >= 0; i-- {
@@ -401,10 +394,6 @@ func (a *Auditor) Claim(worker string, c *audit.Claim) {
 			return
 		}
 		w.slots = append(w.slots, slot)
-	}
-	if len(w.slots) > 1 {
-		w.slots[0].device.Note("What the machine claims was asked under a name that several machines use: it is not held against any of them.")
-		return
 	}
 	slot := w.slots[0]
 	own := *c

@@ -218,6 +218,7 @@ func (s *replaySession) Submitted(sub *stratum.Submit) {
 	}
 	h.report.File, h.report.Line, h.report.Time, h.report.Session = r.name, s.line, s.now, s.name
 	h.report.Text = *sub.Submission.Text
+	h.report.Sent, _ = s.onlooker.Sessions()[0].JobSent(sub.Submission.JobID)
 	h.size = textSize(&h.report.Text)
 	s.unanswered.put(sub.Number, h)
 	if s.audit != nil {

@@ -25,6 +25,8 @@ type ShareReport struct {
 	Link string
 	// Text are the fields as they crossed the wire.
 	Text share.Text
+	// Sent is when the job was sent to this session, the zero time if that was not seen.
+	Sent time.Time
 	// Verdict is that of the first policy, and Err why there is none.
 	Verdict share.Verdict
 	Err     error
@@ -82,6 +84,7 @@ const timeFormat = "2006-01-02T15:04:05.000000Z"
 //	pool_said    "accepted", or "rejected: " and its words; it and replied, when that was, are null where no reply was seen
 //	crossed      whether the pool refused as stale what the policy credits, because the share crossed a new block on the wire: such an
 //	             answer is no disagreement
+//	sent         when the share's job was sent to this session, null where that was not seen
 //	policies     if there are several: by name, each one's verdict, what such a pool says (null where that is not known), its
 //	             reason, and block_lost: the share is a block which that pool would not have sent
 //	link         only of a share that was forwarded: the session of the device's side, where session is the pool's side of a proxy that
@@ -113,6 +116,7 @@ func (r *ShareReport) AppendJSON(dst []byte) []byte {
 	o.optional("pool_said", r.Reply.String(), r.HasReply)
 	o.time("replied", r.Replied, r.HasReply)
 	o.boolean("crossed", r.Crossed)
+	o.time("sent", r.Sent, !r.Sent.IsZero())
 	if len(r.Opinions) > 0 {
 		o.name("policies")
 		o.dst = appendOpinions(o.dst, r.Opinions)

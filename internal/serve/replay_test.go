@@ -92,6 +92,7 @@ type verdictLine struct {
 	Required    *float64
 	PoolSaid    *string `json:"pool_said"`
 	Replied     *time.Time
+	Sent        *time.Time
 	Link        string
 	Crossed     bool
 	Policies    map[string]struct {
@@ -118,7 +119,7 @@ func requireVerdictLine(t testing.TB, r *ShareReport) {
 		File: r.File, Line: r.Line, Session: r.Session, Worker: r.Text.Worker, Job: r.Text.JobID, Extranonce2: r.Text.Extranonce2,
 		NTime: r.Text.Time, Nonce: r.Text.Nonce, Time: l.Time, VersionBits: given(r.Text.VersionBits, r.Text.HasVersionBits),
 		Reason: given(r.Reason(), r.Reason() != ""), Block: r.Verdict.Block, Hash: given(r.Verdict.Hash.String(), r.Verdict.Built),
-		Link: r.Link, PoolSaid: given(r.Reply.String(), r.HasReply), Replied: l.Replied, Crossed: r.Crossed, Difficulty: l.Difficulty, Required: l.Required, Policies: l.Policies,
+		Link: r.Link, PoolSaid: given(r.Reply.String(), r.HasReply), Replied: l.Replied, Sent: l.Sent, Crossed: r.Crossed, Difficulty: l.Difficulty, Required: l.Required, Policies: l.Policies,
 	}
 	if r.Err == nil {
 		want.Verdict = &r.Verdict.Word
@@ -126,6 +127,7 @@ func requireVerdictLine(t testing.TB, r *ShareReport) {
 	require.Equal(t, want, l)
 	require.WithinDuration(t, r.Time, l.Time, time.Microsecond)
 	require.Equal(t, r.HasReply, l.Replied != nil)
+	require.Equal(t, !r.Sent.IsZero(), l.Sent != nil)
 	require.Equal(t, r.Verdict.Built, l.Difficulty != nil)
 	require.Equal(t, !r.Verdict.Target.IsZero(), l.Required != nil)
 	if l.Difficulty != nil {

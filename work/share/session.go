@@ -243,6 +243,17 @@ func (s *Session) Newest() (target work.Target, jobs uint64, known bool) {
 	return s.last.offer.target, s.sent, true
 }
 
+// JobSent returns when the job with that ID was sent; false if no such job is remembered, or nobody knows the time.
+func (s *Session) JobSent(id string) (sent time.Time, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	is := s.jobs[id]
+	if is == nil {
+		return sent, false
+	}
+	return is.sent, !is.sent.IsZero()
+}
+
 // Close ends the session: its jobs are forgotten. The duplicates found with them are remembered as long as other sessions, or this
 // miner on a new connection, could submit them again.
 func (s *Session) Close(now time.Time) {
