@@ -27,12 +27,13 @@ type Device struct {
 
 	// What follows is known from the state.
 
-	floor    float64 // the difficulty that counts, 0 if none is known
-	perHash  float64 // 1/hashesPerShare(floor)
-	weight   wide    // target+1 of the floor
-	warm     bool    // the filter at this difficulty is known
-	logE     [len(evidence)]float64
-	arriving arrival
+	floor     float64 // the difficulty that counts, 0 if none is known
+	perHash   float64 // 1/hashesPerShare(floor)
+	weight    wide    // target+1 of the floor
+	warm      bool    // the filter at this difficulty is known
+	logE      [len(evidence)]float64
+	arriving  arrival
+	submitted Share // the latest, with its time as the tests see it
 }
 
 // deviceState is what a Device keeps.
@@ -232,6 +233,12 @@ func (d *Device) Job(j *Job) {
 // Share says that a share came. s is not kept.
 func (d *Device) Share(s *Share) {
 	inTime := d.tickShare(s)
+	if d.First.IsZero() {
+		return // no event had a time yet
+	}
+	d.submitted = *s
+	s = &d.submitted
+	s.Time = d.Now
 	job := d.job(s.Job)
 	d.Tests.Facts.share(s, job)
 	if d.working() {
@@ -295,10 +302,13 @@ func (d *Device) Answered(accepted, credited, crossed bool) {
 // Claim says what the machine claims. c is not kept.
 func (d *Device) Claim(c *Claim) {
 	d.tick(c.Time)
+	if d.First.IsZero() {
+		return
+	}
 	held := holdClaim(c)
 	held.Time = d.Now
 	d.Said = held
-	d.Tests.Facts.claim(c)
+	d.Tests.Facts.claim(held.claim())
 	if held.Model != "" {
 		d.setModel(held.Model)
 	}
@@ -328,6 +338,9 @@ func (d *Device) Pool(url string) { d.Tests.Facts.pool(clip(url, maxName)) }
 // Redirected says that the pool told the machine to go elsewhere (client.reconnect), another registrable domain or not.
 func (d *Device) Redirected(now time.Time, to string, elsewhere bool) {
 	d.tick(now)
+	if d.First.IsZero() {
+		return
+	}
 	d.Tests.Facts.redirected(d.Now, clip(to, maxName), elsewhere)
 	d.record()
 }

@@ -135,7 +135,10 @@ func (r *DeviceReport) finish(rejected bool, threshold float64) {
 	sortFindings(r.Findings)
 	r.State = TooEarly
 	for _, f := range r.Findings {
-		r.State = worse(r.State, f.State)
+		// That nothing was refused, or how long it was connected, says little of a machine whose rate nobody knows yet.
+		if f.State == Alarm || f.Kind == Evidence || f.Kind == Surveillance {
+			r.State = worse(r.State, f.State)
+		}
 	}
 }
 
