@@ -70,7 +70,7 @@ const maxExpected = 1e14
 // pass adds a passing, factor being what the tolerance makes of a claim. It reports whether it counts.
 func (s *claimed) pass(p *passing, factor float64, lag time.Duration) bool {
 	honest := p.claim * p.exposure
-	if !(honest > 0 && honest <= math.MaxFloat64) || !(p.claim <= math.MaxFloat64) {
+	if !(honest > 0 && honest <= math.MaxFloat64 && p.claim > 0 && p.claim <= math.MaxFloat64) {
 		return false // nothing is claimed, or nonsense
 	}
 	if s.First == 0 {

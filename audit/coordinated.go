@@ -222,6 +222,9 @@ func (t *gapTest) common(name string) (deviceSilences, bool) {
 		all = append(all, t.Proven)
 	}
 	slices.SortFunc(all, func(a, b silence) int { return cmp.Compare(a.From, b.From) })
-	d := deviceSilences{name: name, perSecond: t.rate() * t.Density, silences: all, watched: t.Watched}
+	d := deviceSilences{name: name, perSecond: t.Rate * t.Density, silences: all, watched: t.Watched}
+	if t.From > 0 { // a little less, for what is not known of the rate
+		d.perSecond *= t.surprise(25) / 25
+	}
 	return d, d.perSecond > 0
 }

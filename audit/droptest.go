@@ -345,6 +345,7 @@ func (t *dropTest) finding(c *context) Finding {
 		f.Words = "Too few shares to learn the device's own rate and tell a drop from chance."
 		f.NeedShares = t.need(c.plan, shares, exposure)
 	}
+	f.Numbers = finite(f.Numbers)
 	return f
 }
 

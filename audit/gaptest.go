@@ -26,12 +26,18 @@ func GapThreshold(perSecond, alphaPerDay float64) float64 {
 // gapTest looks for silences that chance does not explain, with proof that the connection lived: a share before, and a share or another
 // message of the device after. It keeps the longest.
 //
-// How long a silence is it measures in shares that were to be expected, at the lower end of what the device has proven, so that changes
-// of difficulty make no difference. A silence that ends with most of its shares at once was no silence: something on the way held them
-// back.
+// How long a silence is it measures in shares that were to be expected, at the rate before it, so that changes of difficulty make no
+// difference. That the rate is only known from n shares is in the probability, exactly: when they took the exposure E, the next one
+// takes more than g with probability (1 + g/E)^-n, whatever the rate and the difficulties. A silence that ends with most of its shares at
+// once was no silence: something on the way held them back.
 type gapTest struct {
-	Base   baseline `json:"base"`
-	Recent recent   `json:"recent"`
+	// Shares and Exposure are all so far.
+	Shares   uint64  `json:"shares"`
+	Exposure float64 `json:"exposure"`
+	Recent   recent  `json:"recent"`
+	// Rate is in hashes per second, of the shares until the last one, From how many they were. Rate is 0 as long as they are too few.
+	Rate float64 `json:"rate"`
+	From uint64  `json:"from_shares"`
 	// Density is the exposure per second of the latest passing, Lag the plan's in seconds, PerDay its false alarms per day.
 	Density float64 `json:"density"`
 	Lag     float64 `json:"lag"`
@@ -61,7 +67,7 @@ type gapTest struct {
 type silence struct {
 	From int64 `json:"from"` // in nanoseconds since 1970; 0 if there is none
 	To   int64 `json:"to"`
-	// Shares is how many were to be expected, at least.
+	// Shares is how many were to be expected.
 	Shares float64 `json:"shares"`
 	Alarm  bool    `json:"alarm,omitzero"`
 }
@@ -72,56 +78,62 @@ func (s *silence) seconds() float64 { return max(0, float64(s.To)-float64(s.From
 type recent struct {
 	Shares   uint64  `json:"shares"`
 	Exposure float64 `json:"exposure"`
-	// Low is a rate that the device should be measured by at most, 0 if there is none.
+	// Low is their rate in hashes per second where it is clearly below that of all, else 0.
 	Low float64 `json:"low"`
 }
 
 const (
 	maxSilences  = 64
 	recentShares = 256
-	// gapSure is ln(1/alpha) of the rate that silences are measured by. A rate a little too high makes silences a little too long, no more.
-	gapSure = 4.605170185988092
+	// gapShares is how many shares it takes to know a rate.
+	gapShares = 32
 	// minGap is how many expected shares a silence has to have to be looked at.
 	minGap = 5
 )
 
-var (
-	// The time that so many shares take, in parts of the mean, is below or above these with a probability of 0.001.
-	recentFast = gammaQuantile(recentShares, 0.001, above) / recentShares
-	recentSlow = gammaQuantile(recentShares, 0.001, below) / recentShares
-)
+// The exposure of so many shares is less than this part of its mean with a probability of 0.001.
+var recentFast = gammaQuantile(recentShares, 0.001, below) / recentShares
 
-func (r *recent) arrive(low float64) {
+func (r *recent) arrive(rate float64) {
 	r.Shares++
 	if r.Shares < recentShares {
 		return
 	}
-	rate := math.Inf(1)
+	r.Low = 0
 	if r.Exposure > 0 {
-		rate = float64(r.Shares) / r.Exposure
-	}
-	// Only where the last shares can't have been sent at the rate proven before.
-	if r.Low = 0; rate*recentFast < low {
-		r.Low = rate * recentSlow
+		// Only where the last shares are slower than chance makes them at the rate of all.
+		if own := float64(r.Shares) / r.Exposure; own < recentFast*rate {
+			r.Low = own
+		}
 	}
 	r.Shares, r.Exposure = 0, 0
 }
 
-// rate returns the rate that silences are measured by, in hashes per second, 0 as long as none is known.
-func (t *gapTest) rate() float64 {
-	if t.Recent.Low > 0 {
-		return min(t.Base.Low, t.Recent.Low)
+// learn sets the rate by which the next silence is measured: of all shares, or of the latest where they are clearly slower.
+func (t *gapTest) learn() {
+	t.Rate, t.From = 0, t.Shares
+	if t.Shares < gapShares || !(t.Exposure > 0) {
+		return
 	}
-	return t.Base.Low
+	if t.Rate = min(float64(t.Shares)/t.Exposure, math.MaxFloat64); t.Recent.Low > 0 && t.Recent.Low < t.Rate {
+		t.Rate, t.From = t.Recent.Low, recentShares
+	}
+}
+
+// surprise returns -ln of the probability of a silence of so many expected shares.
+func (t *gapTest) surprise(shares float64) float64 {
+	n := float64(t.From)
+	return n * math.Log1p(shares/n)
 }
 
 // threshold returns how many expected shares make a silence too long.
 func (t *gapTest) threshold() float64 {
-	perSecond := t.rate() * t.Density
-	if !(perSecond > 0 && t.PerDay > 0) {
+	perSecond := t.Rate * t.Density
+	if !(perSecond > 0 && t.PerDay > 0 && t.From > 0) {
 		return math.Inf(1)
 	}
-	return GapThreshold(perSecond, t.PerDay)*perSecond + perSecond*t.Lag
+	n := float64(t.From)
+	return n*math.Expm1(GapThreshold(perSecond, t.PerDay)*perSecond/n) + perSecond*t.Lag
 }
 
 func (t *gapTest) pass(p *passing, plan *Plan) {
@@ -131,15 +143,15 @@ func (t *gapTest) pass(p *passing, plan *Plan) {
 	}
 	t.Lag, t.PerDay = plan.Lag.Seconds(), plan.GapPerDay
 	t.Density = p.exposure / seconds
-	t.Base.pass(p.exposure)
+	t.Exposure = min(t.Exposure+p.exposure, math.MaxFloat64)
 	t.Recent.Exposure = min(t.Recent.Exposure+p.exposure, math.MaxFloat64)
 	now := p.to.UnixNano()
 	t.judge(now)
 	if t.Now.From == 0 {
 		return
 	}
-	if rate := t.rate(); rate > 0 {
-		t.Now.To, t.Now.Shares = now, min(t.Now.Shares+rate*p.exposure, maxExpected)
+	if t.Rate > 0 {
+		t.Now.To, t.Now.Shares = now, min(t.Now.Shares+t.Rate*p.exposure, maxExpected)
 		t.Watched = min(t.Watched+seconds, maxExpected)
 	}
 }
@@ -159,8 +171,9 @@ func (t *gapTest) arrive(a *arrival, plan *Plan) {
 		t.Until = now + int64(1e9*max(1, plan.Lag.Seconds()))
 	}
 	t.Now, t.Proven = silence{From: now, To: now}, silence{}
-	t.Base.arrive(gapSure)
-	t.Recent.arrive(t.Base.Low)
+	t.Shares = addClamped(t.Shares, 1)
+	t.Recent.arrive(t.Rate)
+	t.learn()
 }
 
 // heard says that the device sent something that is no share.
@@ -192,7 +205,9 @@ func (t *gapTest) judge(now int64) {
 func (t *gapTest) decide(now int64) {
 	s := t.Ended
 	t.Ended = silence{}
-	if float64(t.Backlog) >= max(3, s.Shares/2) {
+	// Shares that come right afterwards, beyond those of that time: what chance does not make, and what the silence lacked.
+	usual := t.Rate * t.Density * max(1, t.Lag)
+	if s.Shares >= 8 && float64(t.Backlog)-usual >= max(4, s.Shares/2, 3*math.Sqrt(usual)) {
 		t.Held++
 		return
 	}
@@ -235,9 +250,15 @@ func (t *gapTest) keep(s silence) {
 // merge joins a later part. A silence that lies across the two is not seen.
 func (t *gapTest) merge(o *gapTest) {
 	t.down(time.Unix(0, t.Now.To))
-	t.Base.merge(&o.Base, gapSure)
+	t.Shares = addClamped(t.Shares, o.Shares)
+	t.Exposure = min(t.Exposure+o.Exposure, math.MaxFloat64)
 	t.Recent, t.Density, t.Lag, t.PerDay = o.Recent, o.Density, o.Lag, o.PerDay
 	t.Now, t.Proven, t.Ended, t.Until, t.Backlog = o.Now, o.Proven, o.Ended, o.Until, o.Backlog
+	if o.Rate > 0 {
+		t.Rate, t.From = o.Rate, o.From
+	} else {
+		t.learn()
+	}
 	for _, s := range o.Longest {
 		t.keep(s)
 	}
@@ -266,7 +287,10 @@ func (t *gapTest) check() error {
 	if t.Watched > maxExpected || t.Silent > maxExpected || t.Recent.Shares > recentShares {
 		return errors.New("gap test: out of range")
 	}
-	return cmp.Or(checkSum("gap test", t.Density, t.Lag, t.PerDay, t.Shortest, t.Watched, t.Silent, t.Recent.Exposure, t.Recent.Low), t.Base.check())
+	if t.Rate > 0 && t.From == 0 {
+		return errors.New("gap test: a rate of no shares")
+	}
+	return checkSum("gap test", t.Exposure, t.Rate, t.Density, t.Lag, t.PerDay, t.Shortest, t.Watched, t.Silent, t.Recent.Exposure, t.Recent.Low)
 }
 
 // present returns the silence that lasts, up to the last sign of life, and whether it is too long already.
@@ -285,7 +309,7 @@ func (t *gapTest) finding(c *context) Finding {
 	f.FalseAlarms = fmt.Sprintf("One in %s days", numberWords(1/c.plan.GapPerDay))
 	f.Limits = "Cannot see work taken away share by share without a pause, silences shorter than the one named, or what happens while the device is not connected. " +
 		"A device that restarts its mining process or its boards without dropping the connection looks the same."
-	perSecond := t.rate() * t.Density
+	perSecond := t.Rate * t.Density
 	seconds := math.Inf(1)
 	if perSecond > 0 {
 		seconds = t.threshold() / perSecond
@@ -310,13 +334,13 @@ func (t *gapTest) finding(c *context) Finding {
 			f.Since = time.Unix(0, now.To).UTC()
 		}
 		f.Numbers["longest_seconds"], f.Numbers["longest_expected_shares"] = worst.seconds(), worst.Shares
-		f.Words = fmt.Sprintf("Silent for %s from %s while its connection lived: at least %s shares should have come in that time.",
+		f.Words = fmt.Sprintf("Silent for %s from %s while its connection lived: about %s shares should have come in that time.",
 			spanWords(worst.seconds()), momentWords(f.At), numberWords(math.Floor(worst.Shares)))
 		if t.Alarms > 1 {
 			f.Words += fmt.Sprintf(" There were %s such silences, %s in all, of %s watched.", countWords(t.Alarms), spanWords(t.Silent), spanWords(t.Watched))
 		}
 		// How often chance makes one as long.
-		if day := math.Log(perSecond*86400) - worst.Shares + perSecond*t.Lag; day < 0 {
+		if day := math.Log(perSecond*86400) - t.surprise(max(0, worst.Shares-perSecond*t.Lag)); day < 0 {
 			f.Words += fmt.Sprintf(" By chance that happens once in %s.", spanWords(86400*math.Exp(min(-day, 700))))
 		}
 	case perSecond > 0 && t.Watched > 10*seconds:
@@ -328,8 +352,7 @@ func (t *gapTest) finding(c *context) Finding {
 	default:
 		f.State = TooEarly
 		f.Words = "Not enough shares yet to know how long a silence chance explains."
-		total, _ := t.Base.total()
-		f.NeedShares = max(1, priorShares+baselineShares+10*25-total)
+		f.NeedShares = max(1, gapShares+10*25-float64(t.Shares))
 	}
 	return f
 }

@@ -163,7 +163,7 @@ func (s *periodSlots) add(slot int, exposure float64) {
 func (t *periodTest) arrive(a *arrival) {
 	counts := t.Slots != nil && t.Silent < periodSilence
 	t.Silent = 0
-	t.Base.arrive(gapSure)
+	t.Base.arrive(periodSure)
 	if !counts {
 		return
 	}
@@ -259,7 +259,7 @@ func (t *periodTest) logE() float64 { return t.Value }
 // not made up for, so the peak may be lower.
 func (t *periodTest) merge(o *periodTest) {
 	now := o.Look.Add(-periodLook)
-	t.Base.merge(&o.Base, gapSure)
+	t.Base.merge(&o.Base, periodSure)
 	t.Silent = o.Silent
 	if o.Slots == nil {
 		return
@@ -319,12 +319,12 @@ func (t *periodTest) finding(c *context) Finding {
 	if t.Seconds > 0 {
 		perSecond *= t.Exposure / t.Seconds
 	}
-	// A silent slice per hour wins as many nats as it had shares, less what the choice among so many bets costs.
+	// A silent slice of every hour wins as many nats as it had shares, less what the choice among so many bets costs.
 	const choice = 11.
 	hours := t.Seconds / 3600
 	slice := math.Inf(1)
 	if perSecond > 0 && hours > 0 {
-		slice = (c.threshold + choice) / (0.95 * perSecond * hours)
+		slice = 1.5 * (c.threshold + choice) / (0.95 * perSecond * hours) // it may lie across slots
 		if slice*perSecond > periodSilence {
 			slice = math.Inf(1) // more of a single silence does not count
 		}
@@ -333,7 +333,7 @@ func (t *periodTest) finding(c *context) Finding {
 		"counted_shares": float64(t.Shares), "watched_seconds": t.Seconds, "visible_slice_seconds": slice,
 	})
 	if !math.IsInf(slice, 1) {
-		f.Power = fmt.Sprintf("Would most likely have seen %s of silence in every hour.", spanWords(math.Max(math.Ceil(slice), periodSlot)))
+		f.Power = fmt.Sprintf("Would most likely have seen %s of silence in every hour.", spanWords(max(math.Ceil(slice), 2*periodSlot)))
 	} else {
 		f.Power = "Would not have seen regular silences yet."
 	}
