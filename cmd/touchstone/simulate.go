@@ -41,9 +41,9 @@ made of them. The same flags give the same lines.
 The lines are those of 'touchstone verify shares --json', with sent (when the
 share's job was sent), clean and network (the difficulty of a block), and
 between them lines on connections, {"time":…,"session":…,"worker":…,
-"event":"open"|"close"}, and on claims, {…,"claim":H/s,"source":"synthetic"}: once
-a minute a device is asked what it computes. All are in order of time. A pool
-sends a job every 30 s, finds a new block every 10 minutes on average, and
+"event":"open"|"close"}, and on claims, {…,"claim":H/s,"source":"synthetic"}:
+once a minute a device is asked what it computes. All are in order of time. A
+pool sends a job every 30 s, finds a new block every 10 minutes on average, and
 adjusts the difficulty to the shares that come.
 
 Usage:
@@ -63,8 +63,9 @@ Flags:
   --shares-per-minute N
                        what the pool aims at; default 20
   --difficulty D       that of all jobs; default: the pool adjusts it
-  --model M            the chips, which show in nonces: BM1362, BM1366, BM1368 or
-                       BM1370; default: nonces show nothing
+  --model M            the chips, which show in nonces: BM1362, BM1366, BM1368,
+                       BM1370, BM1387, or a machine such as "Antminer S9";
+                       default: nonces show nothing
   --start TIME         when, such as 2026-01-01T00:00:00Z, the default
   --seed N             another number is other luck; default 1
   --output FILE        where to write, -o for short; default: standard output

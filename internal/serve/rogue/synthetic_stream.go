@@ -312,7 +312,7 @@ func (s *Stream) active() float64 {
 		if s.within() {
 			return 0
 		}
-	case "gap":
+	case "gap", "elsewhere":
 		if s.within() {
 			return 0
 		}
@@ -341,7 +341,7 @@ func (s *Stream) span() (first, length, every time.Duration) {
 		if v.Interleaved {
 			return never, 0, 0
 		}
-	case "gap", "offline":
+	case "gap", "offline", "elsewhere":
 	default:
 		return never, 0, 0
 	}

@@ -220,7 +220,7 @@ func TestVices(t *testing.T) {
 	r = look(t, with(t, chips, "chip=3,weak=0.5"))
 	near(t, float64(r.shares)/64.5/2, r.chips[3*3], "weak chip")
 	r = look(t, with(t, chips, "core=3"))
-	near(t, r.expected*79/80, r.proving, "dead core")
+	near(t, r.expected*127/128, r.proving, "dead core")
 	_, err := with(t, base, "chip=3").Stream()
 	require.ErrorContains(t, err, "needs a model")
 	_, err = with(t, chips, "chip=65").Stream()
@@ -235,7 +235,7 @@ func TestSyntheticRefuses(t *testing.T) {
 		"shares per minute: want more":         {Rate: 1, Duration: 1, SharesPerMinute: -1},
 		"difficulty NaN":                       {Rate: 1, Duration: 1, Difficulty: math.NaN()},
 		"network difficulty -1":                {Rate: 1, Duration: 1, Network: -1},
-		`model "S9" is not known: want one of`: {Rate: 1, Duration: 1, Model: "S9"},
+		`model "Z9" is not known: want one of`: {Rate: 1, Duration: 1, Model: "Z9"},
 	} {
 		_, err := c.Stream()
 		require.ErrorContains(t, err, want)

@@ -77,6 +77,8 @@ var viceKinds = []viceKind{
 	{name: "honest", example: "honest", words: "none: sends all that it finds, and claims what it does", honest: true},
 	{name: "skim", example: "skim=0.02,every=1h", value: "part", options: []string{"slice", "every"}, finish: finishSkim,
 		words: "works for somebody else for this part of the time: share by share, or with every or slice in slices of time"},
+	{name: "elsewhere", example: "elsewhere=0.2,every=1h", value: "part", options: []string{"slice", "every"}, finish: finishElsewhere,
+		words: "calls a second pool and works for it for this part of the time, in slices (default: every hour)"},
 	{name: "withhold", example: "withhold=1e6,q=0.5", value: "difficulty", options: []string{"q"},
 		words: "keeps back shares from this difficulty up, each with probability q (default 1)"},
 	{name: "overreport", example: "overreport=0.1", value: "factor", words: "claims this part more than it computes"},
@@ -253,13 +255,21 @@ func finishSkim(v *Vice) error {
 	case v.Every == 0:
 		v.Every = time.Duration(float64(v.For) / v.X)
 	case math.Abs(v.For.Seconds()/v.Every.Seconds()-v.X) > 0.01*v.X:
-		return fmt.Errorf("vice skim: %v every %v is a part of %.4g, not %g: leave out slice or every",
-			v.For, v.Every, v.For.Seconds()/v.Every.Seconds(), v.X)
+		return fmt.Errorf("vice %s: %v every %v is a part of %.4g, not %g: leave out slice or every",
+			v.Name, v.For, v.Every, v.For.Seconds()/v.Every.Seconds(), v.X)
 	}
 	if !v.Interleaved && (v.For < time.Millisecond || v.Every > maxSpan || v.Every < v.For) {
-		return fmt.Errorf("vice skim: %v every %v: want a millisecond or more in ten years or less, such as skim=0.02,every=1h", v.For, v.Every)
+		return fmt.Errorf("vice %s: %v every %v: want a millisecond or more in ten years or less, such as %s=0.02,every=1h", v.Name, v.For, v.Every, v.Name)
 	}
 	return nil
+}
+
+// finishElsewhere is finishSkim, always in slices.
+func finishElsewhere(v *Vice) error {
+	if v.For == 0 && v.Every == 0 {
+		v.Every = time.Hour
+	}
+	return finishSkim(v)
 }
 
 // finishGap fits length and period together.
