@@ -106,7 +106,6 @@ type sectionView struct {
 	Early        []findingView
 	Rest         []findingView
 	Limits       []string
-	OtherLimits  []findingView // of the tests that are not in alarm
 	Notes        []string
 	Figures      []*figure
 	Undrawn      bool
@@ -220,8 +219,8 @@ func saysOdds(words string) bool { return strings.Contains(strings.ToLower(words
 
 // said is the conclusion of the gravest alarm of a device.
 func said(d *audit.DeviceReport) string {
-	if f := gravest(d); f != nil {
-		return clean(f.Words, 300)
+	if alarms := Alarms(d); len(alarms) > 0 {
+		return clean(alarms[0].Words, 300)
 	}
 	return ""
 }
@@ -472,7 +471,7 @@ func viewFinding(f *audit.Finding) findingView {
 			}
 		}
 	case audit.Surveillance:
-		if f.FalseAlarms != "" && f.State == audit.Alarm {
+		if f.FalseAlarms != "" {
 			v.Sure = "False alarms: " + strings.TrimSuffix(clean(f.FalseAlarms, 300), ".") + "."
 		}
 	}
@@ -506,6 +505,9 @@ func viewSection(d *audit.DeviceReport, r *audit.FleetReport, anchor string, dra
 	default:
 		v.Advice = "Not enough data yet."
 	}
+	if d.Rejected && len(Alarms(d)) == 0 {
+		v.Advice = "Pull it: all tests together speak against it."
+	}
 	var about []string
 	if d.Synthetic {
 		about = append(about, "synthetic")
@@ -537,18 +539,14 @@ func viewSection(d *audit.DeviceReport, r *audit.FleetReport, anchor string, dra
 		default:
 			v.Rest = append(v.Rest, fv)
 		}
-		switch {
-		case fv.Limits == "" || f.State == audit.NotApplicable:
-		case f.State == audit.Alarm:
-			v.Limits = append(v.Limits, fv.Limits)
-		default:
-			v.OtherLimits = append(v.OtherLimits, fv)
+		if l := clean(f.Limits, wordsLength); l != "" && f.State != audit.NotApplicable && !slices.Contains(v.Limits, l) {
+			v.Limits = append(v.Limits, l)
 		}
 	}
 	if d.Ceiling > 0 && finite(d.Ceiling) {
-		v.Limits = append(v.Limits, fmt.Sprintf("Whether it keeps back only shares above difficulty %s: so few of them are to be expected that nothing can be said.", difficulty(d.Ceiling)))
+		v.Limits = append([]string{fmt.Sprintf("Whether it keeps back only shares above difficulty %s: so few of them are to be expected that nothing can be said.", difficulty(d.Ceiling))}, v.Limits...)
 	}
-	if o := Odds(d.Combined); o != "" && !slices.ContainsFunc(d.Findings, func(f audit.Finding) bool { return f.Test == audit.TestCombined }) {
+	if o := Odds(d.Combined); o != "" {
 		v.Together = "All tests together: odds against chance " + o
 		if d.Rejected {
 			v.Together += ", enough to name this machine in a fleet of " + fmt.Sprint(len(r.Devices))

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/touchstone-btc/touchstone/audit"
+	"github.com/touchstone-btc/touchstone/internal/serve/rogue"
+)
+
+func betaQuantile(p, a, b float64) float64 { return distuv.Beta{Alpha: a, Beta: b}.Quantile(p) }
+
+// section is a table of rows.
+type section struct {
+	title string
+	notes string
+	rows  []row
+}
+
+// sections returns what is computed of dishonest devices.
+func sections() []section {
+	// Nothing is let pass, as in the tables compared with: tolerances, lag and losses are as good as none.
+	plan := audit.Plan{
+		Alpha: 1e-6, Tolerance: 1e-9, ToleranceAbove: 1e-9, Drift: 1e-9, CellWeakness: 1e-9, InvalidRate: 1e-9, ExtraDispersion: 1e-9,
+		Lag: 1, SwitchLoss: 1, Rated: rate,
+	}
+	device := rogue.Synthetic{Rate: rate, Difficulty: difficulty, ClaimEvery: -1, Switch: -1}
+	simulated := "mean over nine fractions, simulated"
+
+	skim := section{title: "Skimming, share by share", notes: "Found when the claim's e-value reaches 10⁶. The wait is in shares that an honest device " +
+		"would have been expected to send."}
+	for _, t := range []struct{ x, expected float64 }{{0.3, 357}, {0.1, 2920}, {0.05, 12_000}, {0.02, 74_600}, {0.01, 294_000}} {
+		skim.rows = append(skim.rows, row{what: fmt.Sprintf("%g %%", 100*t.x), vice: fmt.Sprintf("skim=%g", t.x), plan: plan, device: device,
+			test: audit.TestClaim, expected: t.expected, source: simulated})
+	}
+
+	drop := section{title: "Drops after 20 000 honest shares", notes: "The statistic has at least so many expected shares between false alarms (ARL). " +
+		"The baseline is the rated hash rate. The wait counts from the drop; alarms before it are told apart."}
+	for _, t := range []struct{ a, x, expected float64 }{
+		{1e6, 0.3, 169}, {1e6, 0.1, 1390}, {1e6, 0.05, 4670}, {1e6, 0.02, 21_500},
+		{1e8, 0.3, 247}, {1e8, 0.1, 2220}, {1e8, 0.05, 8770}, {1e8, 0.02, 50_000},
+		{1e12, 0.3, 406}, {1e12, 0.1, 3900}, {1e12, 0.05, 15_800}, {1e12, 0.02, 95_400},
+	} {
+		p := plan
+		p.DropARL = t.a
+		seconds := 20_000 * hashesPerShare(difficulty) / rate
+		drop.rows = append(drop.rows, row{what: fmt.Sprintf("%g %%, ARL %.0e", 100*t.x, t.a), vice: fmt.Sprintf("drop=%g,at=%.3fs", t.x, seconds),
+			plan: p, device: device, test: audit.TestDrop, expected: t.expected, after: 20_000, source: "Shiryaev–Roberts, simulated"})
+	}
+
+	hold := section{title: "Withholding", notes: "Shares of so many times the required difficulty are kept back, each with probability q. The likelihood ratio " +
+		"that is compared with knows both; the audit mixes 160 guesses, which by the published estimate takes 1.4 (at 128) to 2 times (at 10⁴) the shares."}
+	for _, t := range []struct {
+		x, q, expected float64
+		devices        int
+	}{{10, 1, 131, 0}, {100, 1, 1370, 0}, {100, 0.5, 9000, 0}, {1e4, 1, 1.4e5, 500}, {1e4, 0.5, 9e5, 100}} {
+		hold.rows = append(hold.rows, row{what: fmt.Sprintf("from %g times the difficulty, q = %g", t.x, t.q),
+			vice: fmt.Sprintf("withhold=%g,q=%g", t.x*difficulty, t.q), plan: plan, device: device, devices: t.devices,
+			test: audit.TestTail, expected: t.expected, source: "likelihood ratio"})
+	}
+
+	const chips = 110
+	cells := section{title: "Dead and weak chips", notes: "A board of 110 chips (Antminer S19 XP). For a dead chip the formula is that of a test of one chip and one " +
+		"weakness; the audit does not know which chip it is, nor how weak."}
+	census := plan
+	census.Model = "Antminer S19 XP"
+	board := device
+	board.Model = census.Model
+	cells.rows = append(cells.rows,
+		row{what: "a dead chip of 110", vice: "chip=17", plan: census, device: board, test: audit.TestCells,
+			expected: math.Log(1e-6/chips) / math.Log(1-1./chips), source: "ln(α/K)/ln(1−1/K)"},
+		row{what: "a half-dead chip of 110", vice: "chip=17,weak=0.5", plan: census, device: board, test: audit.TestCells,
+			expected: 12_300, source: "cell e-process at K = 114, simulated", limit: 200_000},
+	)
+
+	gap := section{title: "Silent slices", notes: "Waits in expected shares; at 20 a minute, 1200 are an hour. The rate is the rated one, and one silence in 10⁶ days may be " +
+		"a false alarm."}
+	for _, t := range []struct {
+		slice    string
+		expected float64
+	}{{"72s", 1200}, {"90s", 1200}, {"180s", 1200}} {
+		gap.rows = append(gap.rows, row{what: t.slice + " every hour", vice: "gap=" + t.slice + ",every=1h", plan: plan, device: device,
+			test: audit.TestGap, expected: t.expected, source: "within an hour", limit: 48_000})
+	}
+	return []section{skim, drop, hold, cells, gap}
+}
