@@ -16,7 +16,7 @@ func avalonField(n *node) string {
 	return ""
 }
 
-// maxKeys is how many keys of such a string are read.
+// maxKeys is how many keys of such a string are read, and how many values of each.
 const maxKeys = 1024
 
 // avalonKeys reads such a string: Ver[1246-83] PS[0 1214 1316] Nonce Mask[25]. What stands before a brace is not part of a key.
@@ -37,7 +37,8 @@ func avalonKeys(text string) map[string][]string {
 			break // cut off
 		}
 		if _, twice := keys[key]; !twice && key != "" && len(key) <= maxText {
-			keys[key] = strings.Fields(text[open+1 : open+stop])
+			values := strings.Fields(text[open+1 : open+stop])
+			keys[key] = values[:min(len(values), maxKeys)]
 		}
 		text = text[open+stop+1:]
 	}

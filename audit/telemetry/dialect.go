@@ -121,7 +121,7 @@ func (d *document) isBmminer() bool {
 		switch s.name {
 		case "SUMMARY", "STATS":
 			// Bitmain's fork is the one that counts in GHS. It calls itself cgminer at times.
-			if n, _ := s.field("GHS av", "GHS 5s"); n != nil {
+			if n, _ := s.field("GHS av", "GHS 5s"); n != nil && !d.unknownProgram() {
 				return true
 			}
 		case "DEVS":

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -74,7 +75,7 @@ func commandName(command string) string {
 // quoteOdd returns the text as it is if it is plain, else quoted.
 func quoteOdd(text string) string {
 	text = cut(text)
-	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
+	if !utf8.ValidString(text) || strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
 		return strconv.Quote(text)
 	}
 	return text

@@ -54,6 +54,8 @@ type repairs [numRepairs]struct{ count, first int }
 func (r *repairs) add(what repair, position int) {
 	if r[what].count == 0 {
 		r[what].first = position
+	} else if what == cutOff { // all that was open ends there
+		return
 	}
 	r[what].count++
 }
