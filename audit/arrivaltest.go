@@ -247,30 +247,30 @@ func (t *arrivalTest) merge(o *arrivalTest) {
 // check says what is wrong with a state that was read back.
 func (t *arrivalTest) check() error {
 	if err := t.Summit.check(); err != nil {
-		return fmt.Errorf("arrivals: %w", err)
+		return err
 	}
-	if err := checkSum("arrivals: an exposure", t.Exposure, t.Since); err != nil {
+	if err := checkSum("an exposure", t.Exposure, t.Since); err != nil {
 		return err
 	}
 	for _, n := range t.Gaps {
 		if n > t.Shares {
-			return fmt.Errorf("arrivals: %d gaps between %d shares: can't be", n, t.Shares)
+			return fmt.Errorf("%d gaps between %d shares: can't be", n, t.Shares)
 		}
 	}
 	for i := range t.Scales {
 		s := &t.Scales[i]
-		if err := checkSum("arrivals: a sum", s.Window, s.Passed, s.Seconds[0], s.Seconds[1], s.Spread, s.Allowed); err != nil {
+		if err := checkSum("a sum", s.Window, s.Passed, s.Seconds[0], s.Seconds[1], s.Spread, s.Allowed); err != nil {
 			return err
 		}
 		if s.Half < 0 || s.Half > 1 && s.Window > 0 || s.Half > 2 || s.Counts[0] > t.Shares || s.Counts[1] > t.Shares || s.Shares > t.Shares ||
 			s.Pairs > s.Shares || s.Spread > float64(s.Shares)*(1+1e-9) {
-			return fmt.Errorf("arrivals: %d pairs with %d of %d shares: can't be", s.Pairs, s.Shares, t.Shares)
+			return fmt.Errorf("%d pairs with %d of %d shares: can't be", s.Pairs, s.Shares, t.Shares)
 		}
 		// Whatever comes, a stake grows in a pair by less than the shares in it.
 		limit := float64(s.Shares) + float64(s.Pairs)
 		for _, l := range append(s.Bursts[:], s.Even[:]...) {
 			if !(math.Abs(l) <= 8*limit+1e-9) {
-				return fmt.Errorf("arrivals: stake of %v after %d pairs: can't be", l, s.Pairs)
+				return fmt.Errorf("stake of %v after %d pairs: can't be", l, s.Pairs)
 			}
 		}
 	}
@@ -376,7 +376,7 @@ func (t *arrivalTest) finding(c *context) Finding {
 		if s := &t.Scales[0]; s.Pairs > 0 {
 			perPair = max(perPair, float64(s.Shares)/float64(s.Pairs))
 		}
-		f.NeedShares = math.Ceil((need - float64(pairs)) * perPair)
+		f.NeedShares = needShares((need - float64(pairs)) * perPair)
 		f.Words = fmt.Sprintf("Too few shares to see whether they come in bursts or too evenly: %s came.", countWords(t.Shares))
 	}
 	return f

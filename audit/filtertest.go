@@ -229,24 +229,24 @@ func (t *filterTest) merge(o *filterTest) {
 // check says what is wrong with a state that was read back.
 func (t *filterTest) check() error {
 	if len(t.Octaves) > filterOctaves {
-		return fmt.Errorf("filter: %d octaves of difficulty: want %d at most", len(t.Octaves), filterOctaves)
+		return fmt.Errorf("%d octaves of difficulty: want %d at most", len(t.Octaves), filterOctaves)
 	}
 	for i := range t.Octaves {
 		o := &t.Octaves[i]
 		if i > 0 && o.Octave <= t.Octaves[i-1].Octave || o.Octave < -1080 || o.Octave > 1024 {
-			return fmt.Errorf("filter: octave %d of difficulty: out of order or out of range", o.Octave)
+			return fmt.Errorf("octave %d of difficulty: out of order or out of range", o.Octave)
 		}
-		if err := checkSum("filter: a difficulty", o.Min, o.Floor, o.Ratio); err != nil {
+		if err := checkSum("a difficulty", o.Min, o.Floor, o.Ratio); err != nil {
 			return err
 		}
 		if o.Shares > 1<<62 {
-			return fmt.Errorf("filter: %d shares: can't be", o.Shares)
+			return fmt.Errorf("%d shares: can't be", o.Shares)
 		}
 		for j, run := range o.Runs {
 			if run.Shares > o.Shares || j > 0 && run.Shares > o.Runs[j-1].Shares {
-				return fmt.Errorf("filter: run of %d of %d shares: can't be", run.Shares, o.Shares)
+				return fmt.Errorf("run of %d of %d shares: can't be", run.Shares, o.Shares)
 			}
-			if err := checkSum("filter: a sum", run.Excess); err != nil {
+			if err := checkSum("a sum", run.Excess); err != nil {
 				return err
 			}
 		}

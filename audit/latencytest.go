@@ -152,29 +152,29 @@ func (t *latencyTest) merge(o *latencyTest) {
 // check says what is wrong with a state that was read back.
 func (t *latencyTest) check() error {
 	if err := t.Summit.check(); err != nil {
-		return fmt.Errorf("latency: %w", err)
+		return err
 	}
 	for i, o := range t.Open {
-		if err := checkSum("latency: a difficulty", o.Floor, o.Best); err != nil {
+		if err := checkSum("a difficulty", o.Floor, o.Best); err != nil {
 			return err
 		}
 		if o.Shares > 0 && !(o.Floor > 0 && o.Best >= o.Floor && o.Rank > 0 && o.Rank <= o.Shares && o.Number > 0) ||
 			i == 1 && o.Number > 0 && o.Number <= t.Open[0].Number {
-			return fmt.Errorf("latency: job %d with %d shares, the best of difficulty %v at place %d: can't be", o.Number, o.Shares, o.Best,
+			return fmt.Errorf("job %d with %d shares, the best of difficulty %v at place %d: can't be", o.Number, o.Shares, o.Best,
 				o.Rank)
 		}
 	}
 	for i, l := range t.Levels {
 		if !(l.Place >= 0 && l.Place <= float64(l.Jobs)) || i > 0 && l.Jobs > t.Levels[i-1].Jobs || l.Jobs > t.Shares {
-			return fmt.Errorf("latency: %d jobs with places that sum to %v: can't be", l.Jobs, l.Place)
+			return fmt.Errorf("%d jobs with places that sum to %v: can't be", l.Jobs, l.Place)
 		}
 		if !(l.Most >= 0 && l.Most <= float64(l.Jobs)) {
-			return fmt.Errorf("latency: highest stake of %v after %d jobs: can't be", l.Most, l.Jobs)
+			return fmt.Errorf("highest stake of %v after %d jobs: can't be", l.Most, l.Jobs)
 		}
 		for j, stake := range l.Stakes {
 			bet := latencyBets[j]
 			if n := float64(l.Jobs) * (1 + 1e-9); !(stake >= n*math.Log1p(-bet) && stake <= n*math.Log1p(bet)) {
-				return fmt.Errorf("latency: stake of %v after %d jobs: can't be", stake, l.Jobs)
+				return fmt.Errorf("stake of %v after %d jobs: can't be", stake, l.Jobs)
 			}
 		}
 	}
@@ -240,9 +240,9 @@ func (t *latencyTest) finding(c *context) Finding {
 		f.State = TooEarly
 		f.Words = fmt.Sprintf("Too few jobs with several shares to see whether high ones come late: %s so far.", countWords(settled))
 		if gain := t.Levels[0].Most; gain > 0 {
-			f.NeedShares = max(1, math.Ceil(float64(t.Shares)*((c.threshold+latencyLogStakes)/gain-1)))
+			f.NeedShares = needShares(float64(t.Shares) * ((c.threshold+latencyLogStakes)/gain - 1))
 		} else {
-			f.NeedShares = math.Ceil(4 * (c.threshold + latencyLogStakes))
+			f.NeedShares = needShares(4 * (c.threshold + latencyLogStakes))
 		}
 	}
 	return f

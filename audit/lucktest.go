@@ -108,16 +108,18 @@ func (t *luckTest) join(o *luckTest) {
 // check says what is wrong with a state that was read back.
 func (t *luckTest) check() error {
 	if err := t.Summit.check(); err != nil {
-		return fmt.Errorf("luck: %w", err)
-	}
-	if err := checkSum("luck: a sum", t.Expected, t.Network, t.Work); err != nil {
 		return err
 	}
-	if err := checkSum("luck: a sum", t.Stakes[:]...); err != nil {
+	if err := checkSum("a sum", t.Expected, t.Network, t.Work); err != nil {
 		return err
+	}
+	for _, stake := range t.Stakes {
+		if !(stake >= 0 && stake <= maxGrowth*float64(t.Shares)) {
+			return fmt.Errorf("stake of %v after %d shares: can't be", stake, t.Shares)
+		}
 	}
 	if t.Blocks > t.Shares || t.Expected > float64(t.Shares)*(1+1e-9) || t.Shares > 0 && (t.Network == 0 || t.Work == 0) {
-		return fmt.Errorf("luck: %d blocks of %d shares, %v expected: can't be", t.Blocks, t.Shares, t.Expected)
+		return fmt.Errorf("%d blocks of %d shares, %v expected: can't be", t.Blocks, t.Shares, t.Expected)
 	}
 	return nil
 }
@@ -168,7 +170,7 @@ func (t *luckTest) finding(c *context) Finding {
 			mean = 0
 		}
 		if mean > 0 {
-			f.NeedShares = math.Ceil((need - t.Stakes[3]) * network / mean)
+			f.NeedShares = needShares((need - t.Stakes[3]) * network / mean)
 		}
 		f.Words = fmt.Sprintf("Too early to see whether blocks are kept back: %s.", found)
 		if seconds, err := BlockTime(c.proven.Estimate, network, math.Exp(-need)); err == nil && !math.IsInf(seconds, 0) {

@@ -80,3 +80,11 @@ func logSumExp(terms []float64) float64 {
 	}
 	return highest + math.Log(sum)
 }
+
+// needShares makes a number of shares that a finding can carry of what was worked out: 1 at least.
+func needShares(v float64) float64 {
+	if !(v < 1e18) { // NaN too
+		return 1e18
+	}
+	return max(1, math.Ceil(v))
+}

@@ -164,6 +164,9 @@ func (t *tailTest) fold(g *tailGroup) {
 	g.Shares = 0
 }
 
+// maxGrowth is more than growth returns of any x below 1 that numbers can tell from 1.
+const maxGrowth = 40
+
 // growth returns -ln(1-x).
 func growth(x float64) float64 {
 	if x < 1e-4 {
@@ -328,46 +331,48 @@ func (t *tailTest) merge(o *tailTest) {
 // check says what is wrong with a state that was read back.
 func (t *tailTest) check() error {
 	if err := t.Summit.check(); err != nil {
-		return fmt.Errorf("tail: %w", err)
+		return err
 	}
-	if err := checkSum("tail: a sum", t.Work, t.Largest, t.Network); err != nil {
+	if err := checkSum("a sum", t.Work, t.Largest, t.Network); err != nil {
 		return err
 	}
 	if t.Low < -900 || t.Low > 900 || t.Turn < 0 || t.Turn >= len(t.Recent) || t.Shares > 1<<62 || t.Watch < 0 || t.Watch > tailLevels {
-		return fmt.Errorf("tail: lowest threshold 2^%d, %d shares, turn %d: can't be", t.Low, t.Shares, t.Turn)
+		return fmt.Errorf("lowest threshold 2^%d, %d shares, turn %d: can't be", t.Low, t.Shares, t.Turn)
 	}
 	counted := uint64(0)
 	for _, g := range t.Recent {
-		if err := checkSum("tail: a difficulty", g.Floor); err != nil {
+		if err := checkSum("a difficulty", g.Floor); err != nil {
 			return err
 		}
 		if g.Shares > t.Shares || g.Shares > 0 && (g.Floor == 0 || g.Exceeded != t.level(g.Floor)+1) || g.Exceeded < 0 ||
 			g.Exceeded > tailLevels {
-			return fmt.Errorf("tail: %d of %d shares of difficulty %v: can't be", g.Shares, t.Shares, g.Floor)
+			return fmt.Errorf("%d of %d shares of difficulty %v: can't be", g.Shares, t.Shares, g.Floor)
 		}
 		counted += g.Shares
 	}
 	if counted > t.Shares || t.Shares > 0 && (t.Work == 0 || t.Largest == 0) {
-		return fmt.Errorf("tail: %d shares, %d of them recent, of work %v: can't be", t.Shares, counted, t.Work)
+		return fmt.Errorf("%d shares, %d of them recent, of work %v: can't be", t.Shares, counted, t.Work)
 	}
 	seen := int64(0)
 	for i := range tailLevels {
 		if t.Above[i] < -int64(t.Shares) || t.Above[i] > int64(t.Shares) {
-			return fmt.Errorf("tail: %d of %d shares at level %d: can't be", t.Above[i], t.Shares, i)
+			return fmt.Errorf("%d of %d shares at level %d: can't be", t.Above[i], t.Shares, i)
 		}
 		seen += t.Above[i]
 		if seen < 0 || uint64(seen) > t.Shares || t.Over[i] > t.Shares {
-			return fmt.Errorf("tail: %d of %d shares above level %d: can't be", seen, t.Shares, i)
+			return fmt.Errorf("%d of %d shares above level %d: can't be", seen, t.Shares, i)
 		}
-		if err := checkSum("tail: a sum", t.Stakes[i][:]...); err != nil {
-			return err
+		for _, stake := range t.Stakes[i] {
+			if !(stake >= 0 && stake <= maxGrowth*float64(t.Shares)) {
+				return fmt.Errorf("stake of %v after %d shares: can't be", stake, t.Shares)
+			}
 		}
-		if err := checkSum("tail: a sum", t.Expected[i]); err != nil {
-			return err
+		if !(t.Expected[i] >= 0 && t.Expected[i] <= float64(t.Shares)*(1+1e-9)) {
+			return fmt.Errorf("%v of %d shares expected: can't be", t.Expected[i], t.Shares)
 		}
 	}
 	if t.Above[tailLevels] != -seen {
-		return fmt.Errorf("tail: exceedances don't add up")
+		return fmt.Errorf("exceedances don't add up")
 	}
 	return nil
 }
@@ -462,7 +467,7 @@ func (t *tailTest) finding(c *context) Finding {
 		f.State = TooEarly
 		// The stake at twice the difficulty grows by ln 2 with each share, if that is a power of two.
 		need := (c.threshold - tailLogWeights[2][3]) / math.Ln2
-		f.NeedShares = max(1, math.Ceil(need-float64(t.Shares)))
+		f.NeedShares = needShares(need - float64(t.Shares))
 		f.Words = fmt.Sprintf("Too few shares to see whether high ones are missing: %s came.", countWords(t.Shares))
 	}
 	return f
