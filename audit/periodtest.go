@@ -32,8 +32,10 @@ type periodTest struct {
 	Shares   uint64  `json:"shares"`
 	Exposure float64 `json:"exposure"`
 	Seconds  float64 `json:"seconds"`
-	// Value is the log e-value of the latest look, Look the time of the next one, Best the bet that was best when the value was highest.
+	// Value is the log e-value of the latest look, at Looked; Look is the time of the next one, Best the bet that was best when the value
+	// was highest.
 	Value  float64   `json:"value"`
+	Looked time.Time `json:"looked,omitzero"`
 	Look   time.Time `json:"look,omitzero"`
 	Best   periodBet `json:"best"`
 	Summit summit    `json:"summit"`
@@ -62,13 +64,14 @@ const (
 	// periodMixed is ε, periodSure ln(1/alpha) of the confidence sequence. Together they bound what the test can say: e^43.
 	periodMixed = 1e-3
 	periodSure  = 50
-	// periodLook is how often the bets are added up: they are many, and take a quarter of a millisecond.
+	// periodLook is how often the bets are added up at most: they are many, and take a tenth of a millisecond. Later it is after each
+	// sixth of the time watched.
 	periodLook = 20 * time.Minute
 )
 
 var (
 	periods      = [...]int{300, 600, 720, 900, 1200, 1800, 2400, 3600, 7200} // seconds, each a part of the fold
-	periodWidths = [...]int{1, 2, 3, 5, 8, 12, 18}                            // slots
+	periodWidths = [...]int{1, 2, 3, 6, 12}                                   // slots
 	periodParts  = [...]float64{0.5, 0.95}
 )
 
@@ -176,7 +179,8 @@ func (t *periodTest) arrive(a *arrival) {
 
 // look adds up the bets.
 func (t *periodTest) look(now time.Time) {
-	t.Look = now.Add(periodLook)
+	t.Look = now.Add(max(periodLook, time.Duration(min(t.Seconds/6, 30*86400)*1e9)))
+	t.Looked = now
 	value, best := t.value()
 	t.Value = value
 	if value > t.Summit.Peak {
@@ -258,7 +262,10 @@ func (t *periodTest) logE() float64 { return t.Value }
 // merge joins a later part. Counts add up, and so the value is that of the whole; but looks that the whole would have had in between are
 // not made up for, so the peak may be lower.
 func (t *periodTest) merge(o *periodTest) {
-	now := o.Look.Add(-periodLook)
+	now := o.Looked
+	if now.IsZero() {
+		now = o.Look
+	}
 	t.Base.merge(&o.Base, periodSure)
 	t.Silent = o.Silent
 	if o.Slots == nil {
@@ -278,7 +285,6 @@ func (t *periodTest) merge(o *periodTest) {
 	t.Exposure = min(t.Exposure+o.Exposure, math.MaxFloat64)
 	t.Seconds = min(t.Seconds+o.Seconds, maxExpected)
 	t.look(now)
-	t.Look = o.Look
 }
 
 func (t *periodTest) check() error {
@@ -313,7 +319,7 @@ func (t *periodTest) finding(c *context) Finding {
 		t = &periodTest{Slots: t.Slots, Base: t.Base, Shares: t.Shares, Exposure: t.Exposure, Seconds: t.Seconds, Summit: t.Summit, Best: best}
 	}
 	f := Finding{Test: TestPeriod, Kind: Evidence, Threshold: c.threshold, LogE: value, Peak: peak}
-	f.Limits = "Knows slices of 10 s to 3 minutes that come back every 5, 10, 12, 15, 20, 30, 40, 60 or 120 minutes by the clock; others it sees badly or not at all. " +
+	f.Limits = "Knows slices of 10 s to 2 minutes that come back every 5, 10, 12, 15, 20, 30, 40, 60 or 120 minutes by the clock; others it sees badly or not at all. " +
 		"A schedule of the site's own (a restart every hour, a link that is busy) looks the same."
 	perSecond := t.Base.rate()
 	if t.Seconds > 0 {
