@@ -18,23 +18,23 @@ import (
 // What is kept are counts: bytes of nonces, and two maps of pairs of bytes. Merging adds them. The bet from the first share on is that of
 // the whole then, exactly; the learned ones of the later part start anew.
 type cellTest struct {
-	N     uint64      `json:"n"`
-	Bytes [4][]uint32 `json:"bytes,omitempty"` // 256 each, first byte first
-	Chips []uint32    `json:"chips,omitempty"` // fieldAddress * 16 + core / 8, as BM136x number them
-	Map   []uint32    `json:"map,omitempty"`   // upper five bits of the last byte * 32 + those of the first
-	Model string      `json:"model,omitempty"` // name of the layout
-	Other string      `json:"other,omitempty"` // what else the device said to be
-	Fixed bool        `json:"fixed,omitzero"`  // the plan says the model
-	Unfit uint64      `json:"unfit,omitzero"`  // shares before the layout was found not to fit; 0 if it fits
-	Loss  float64     `json:"tolerance"`       // CellWeakness
-	Part  int         `json:"part,omitzero"`   // how often the learned part started
-	RefN  uint64      `json:"ref_n,omitzero"`
-	Ref   []uint32    `json:"ref,omitempty"`    // counts of the cells of all axes at RefN
-	Shut  *float64    `json:"closed,omitempty"` // log of the sum of the weighted bets of parts that are over
-	Most  summit      `json:"most"`
-	Next  uint64      `json:"next,omitzero"` // when to look at the peak again
-	axes_ []cellAxis  // of the layout
-	at    uint64      // for which N the cached value is
+	N     uint64     `json:"n"`
+	Bytes [4]packed  `json:"bytes,omitempty"` // 256 each, first byte first
+	Chips packed     `json:"chips,omitempty"` // fieldAddress * 16 + core / 8, as BM136x number them
+	Map   packed     `json:"map,omitempty"`   // upper five bits of the last byte * 32 + those of the first
+	Model string     `json:"model,omitempty"` // name of the layout
+	Other string     `json:"other,omitempty"` // what else the device said to be
+	Fixed bool       `json:"fixed,omitzero"`  // the plan says the model
+	Unfit uint64     `json:"unfit,omitzero"`  // shares before the layout was found not to fit; 0 if it fits
+	Loss  float64    `json:"tolerance"`       // CellWeakness
+	Part  int        `json:"part,omitzero"`   // how often the learned part started
+	RefN  uint64     `json:"ref_n,omitzero"`
+	Ref   packed     `json:"ref,omitempty"`    // counts of the cells of all axes at RefN
+	Shut  *float64   `json:"closed,omitempty"` // log of the sum of the weighted bets of parts that are over
+	Most  summit     `json:"most"`
+	Next  uint64     `json:"next,omitzero"` // when to look at the peak again
+	axes_ []cellAxis // of the layout
+	at    uint64     // for which N the cached value is
 	cache float64
 }
 

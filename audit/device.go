@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/touchstone-btc/touchstone/work/share"
 )
 
 // Device is the audit of one machine, brought up to date event by event: constant memory, whatever its history. Times are the
@@ -239,6 +241,10 @@ func (d *Device) Share(s *Share) {
 	d.submitted = *s
 	s = &d.submitted
 	s.Time = d.Now
+	if s.Word > share.Block {
+		d.Note(fmt.Sprintf("A share had an unknown verdict, %v: it is taken for one that was not judged.", s.Word))
+		s.Word = share.NotJudged
+	}
 	job := d.job(s.Job)
 	d.Tests.Facts.share(s, job)
 	if d.working() {

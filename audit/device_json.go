@@ -17,7 +17,8 @@ const stateVersion = 1
 const maxDeviceJSON = 1 << 20
 
 // stateOptions are how state is written and read: durations are whole nanoseconds, unknown members are errors.
-var stateOptions = json.JoinOptions(jsonv1.FormatDurationAsNano(true), json.RejectUnknownMembers(true), json.Deterministic(true))
+var stateOptions = json.JoinOptions(jsonv1.FormatDurationAsNano(true), json.FormatNilSliceAsNull(true),
+	json.FormatNilMapAsNull(true), json.RejectUnknownMembers(true), json.Deterministic(true))
 
 // deviceJSON is a Device as JSON.
 type deviceJSON struct {

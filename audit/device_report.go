@@ -87,6 +87,9 @@ func (d *Device) report(devices int) DeviceReport {
 		Evidence: slices.Clone(evidence[:]), Tail: d.Tests.Tail.points(), Ceiling: d.Tests.Tail.ceiling(d.plan.Alpha),
 		Largest: max(d.Tests.Tail.largest(), d.Best), Census: d.Tests.Cells.census(c)}
 	r.Counts.Counted = c.shares
+	if r.Census != nil { // the test's own are not given away
+		r.Census.Counts = slices.Clone(r.Census.Counts)
+	}
 	if low, high, err := d.Exposure.Rate().Interval(d.plan.Alpha); err == nil && c.exposure > 0 {
 		r.Fixed = Interval{Estimate: c.proven.Estimate, Low: low, High: high}
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // maxHistory is how many moments of its history a device keeps.
-const maxHistory = 128
+const maxHistory = 96
 
 // moments keeps moments of a device at equal intervals, which double when there is no more room.
 type moments struct {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"encoding/json"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,3 +56,5 @@ func requireFindings(t testing.TB, findings []Finding) {
 		}
 	}
 }
+
+var inf, nan = math.Inf(1), math.NaN()
