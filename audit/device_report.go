@@ -127,9 +127,12 @@ func (r *DeviceReport) finish(rejected bool, threshold float64) {
 		f := Finding{Test: TestCombined, Kind: Evidence, State: Alarm, LogE: r.Combined, Threshold: threshold, Since: r.Last,
 			Words: "All evidence together says that this machine does not do what an honest one does. The odds against this being chance are " +
 				oddsWords(r.Combined) + ".",
-			Limits: "It does not say which test is right. Look at those with the highest e-values."}
-		for _, p := range r.History {
+			Limits: "It does not say what is wrong with the machine: the single tests do."}
+		for _, p := range slices.Backward(r.History) {
 			f.Peak = max(f.Peak, p.Combined)
+			if p.Combined >= threshold {
+				f.Since = p.Time
+			}
 		}
 		f.Peak = max(f.Peak, f.LogE)
 		f.tidy()

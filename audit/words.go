@@ -72,7 +72,7 @@ func oddsWords(logE float64) string {
 	case math.IsNaN(logE) || logE <= 0:
 		return "even"
 	case logE > math.Log(1e15):
-		return fmt.Sprintf("10^%.0f to 1", math.Floor(logE/math.Ln10))
+		return "more than 1,000 trillion to 1" // nobody has a feeling for more
 	}
 	return numberWords(math.Exp(logE)) + " to 1"
 }

@@ -77,6 +77,7 @@ for (const width of [1400, 380]) {
 // TestPageInBrowser opens the page in Chromium, wide and narrow: it is complete, nothing is wider than the window, the drawings
 // keep a scale at which their text can be read, nothing is loaded, and nobody complains.
 func TestPageInBrowser(t *testing.T) {
+	t.Parallel()
 	browser(t)
 	text := pageOf(t, sampleFleet(50, 1, rogues()))
 	var mu sync.Mutex
@@ -112,6 +113,7 @@ func TestPageInBrowser(t *testing.T) {
 
 // TestPageAsFile opens the page from a file: pictures of it are not blank, in daylight and in the dark.
 func TestPageAsFile(t *testing.T) {
+	t.Parallel()
 	browser(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "audit.html")

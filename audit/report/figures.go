@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"gonum.org/v1/gonum/mathext"
 
@@ -61,7 +63,7 @@ func rateFigure(d *audit.DeviceReport, plan *audit.Plan) *figure {
 	margin := max(1.2*(high-low), 0.06*high)
 	y := &scale{from: max(low-margin, 0), to: high + margin, a: bottom, b: figureTop}
 	c := clockOf(d)
-	label := fmt.Sprintf("Proven rate over time: at the end %s, between %s", hashRate(d.Proven.Estimate), between(d.Proven.Low, d.Proven.High))
+	label := fmt.Sprintf("Proven rate over time: at the end %s, from %s", hashRate(d.Proven.Estimate), between(d.Proven.Low, d.Proven.High))
 	if d.Claimed > 0 {
 		label += "; claimed " + hashRate(d.Claimed)
 	}
@@ -168,6 +170,9 @@ func timeFigure(d *audit.DeviceReport) *figure {
 		s.path("flag", flags.String())
 	}
 	caption := "No silence that chance does not explain."
+	if slices.ContainsFunc(d.Spans, func(sp audit.Span) bool { return sp.What == audit.SpanSilent }) {
+		caption += " The bars are the longest ones."
+	}
 	if longest != nil {
 		seconds := longest.To.Sub(longest.From).Seconds()
 		text := fmt.Sprintf("longest: %s", duration(seconds))
@@ -267,7 +272,7 @@ func oddsFigure(d *audit.DeviceReport, r *audit.FleetReport) *figure {
 	}
 	over := top > highest
 	top = min(top, highest)
-	y := &scale{from: deepest, to: top, a: bottom, b: figureTop}
+	y := &scale{from: deepest, to: top, a: bottom, b: figureTop + 8}
 	c := clockOf(d)
 	label := "Odds against chance over time"
 	if o := Odds(all[0].peak); o != "" {
@@ -347,11 +352,20 @@ func oddsFigure(d *audit.DeviceReport, r *audit.FleetReport) *figure {
 
 // evidenceName names an entry of DeviceReport.Evidence in lower case.
 func evidenceName(e string) string {
+	if e == "claim-tail-cells" {
+		return "claim, high shares and chips as one"
+	}
 	n := clean(TestName(e), nameLength)
 	if n == "" {
 		return n
 	}
 	return strings.ToLower(n[:1]) + n[1:]
+}
+
+// capital begins a text with a capital.
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
 }
 
 func power(p float64) string {
@@ -488,7 +502,7 @@ func tailFigure(d *audit.DeviceReport, plan *audit.Plan) *figure {
 	s.text((figureLeft+figureRight)/2, bottom+32, "m", "difficulty")
 	caption := "Line: what an honest machine finds; band: where 99 of 100 honest counts lie; dots: what came."
 	if off.Len() > 0 {
-		caption += " Dark rings lie outside the band."
+		caption += " Rings lie outside the band."
 	}
 	if none.Len() > 0 {
 		caption += " Diamonds at the bottom: none came."
@@ -634,7 +648,7 @@ func censusFigure(d *audit.DeviceReport) *figure {
 	s.text(x+17, bottom+20, "", "dead")
 	s.rect(x+64, bottom+9, 12, 12, "weak")
 	s.text(x+81, bottom+20, "", "weak")
-	caption := clean(c.Layout, 300)
+	caption := capital(clean(c.Layout, 300))
 	if c.Model != "" {
 		caption += " (" + clean(c.Model, 60) + ")"
 	}

@@ -106,6 +106,7 @@ type sectionView struct {
 	Early        []findingView
 	Rest         []findingView
 	Limits       []string
+	OtherLimits  []findingView // of the tests that are not in alarm
 	Notes        []string
 	Figures      []*figure
 	Undrawn      bool
@@ -219,8 +220,8 @@ func saysOdds(words string) bool { return strings.Contains(strings.ToLower(words
 
 // said is the conclusion of the gravest alarm of a device.
 func said(d *audit.DeviceReport) string {
-	if alarms := Alarms(d); len(alarms) > 0 {
-		return clean(alarms[0].Words, 300)
+	if f := gravest(d); f != nil {
+		return clean(f.Words, 300)
 	}
 	return ""
 }
@@ -471,7 +472,7 @@ func viewFinding(f *audit.Finding) findingView {
 			}
 		}
 	case audit.Surveillance:
-		if f.FalseAlarms != "" {
+		if f.FalseAlarms != "" && f.State == audit.Alarm {
 			v.Sure = "False alarms: " + strings.TrimSuffix(clean(f.FalseAlarms, 300), ".") + "."
 		}
 	}
@@ -505,9 +506,6 @@ func viewSection(d *audit.DeviceReport, r *audit.FleetReport, anchor string, dra
 	default:
 		v.Advice = "Not enough data yet."
 	}
-	if d.Rejected && len(Alarms(d)) == 0 {
-		v.Advice = "Pull it: all tests together speak against it."
-	}
 	var about []string
 	if d.Synthetic {
 		about = append(about, "synthetic")
@@ -539,14 +537,18 @@ func viewSection(d *audit.DeviceReport, r *audit.FleetReport, anchor string, dra
 		default:
 			v.Rest = append(v.Rest, fv)
 		}
-		if l := clean(f.Limits, wordsLength); l != "" && f.State != audit.NotApplicable && !slices.Contains(v.Limits, l) {
-			v.Limits = append(v.Limits, l)
+		switch {
+		case fv.Limits == "" || f.State == audit.NotApplicable || f.Test == audit.TestCombined:
+		case f.State == audit.Alarm:
+			v.Limits = append(v.Limits, fv.Limits)
+		default:
+			v.OtherLimits = append(v.OtherLimits, fv)
 		}
 	}
 	if d.Ceiling > 0 && finite(d.Ceiling) {
-		v.Limits = append([]string{fmt.Sprintf("Whether it keeps back only shares above difficulty %s: so few of them are to be expected that nothing can be said.", difficulty(d.Ceiling))}, v.Limits...)
+		v.Limits = append(v.Limits, fmt.Sprintf("Whether it keeps back only shares above difficulty %s: so few of them are to be expected that nothing can be said.", difficulty(d.Ceiling)))
 	}
-	if o := Odds(d.Combined); o != "" {
+	if o := Odds(d.Combined); o != "" && !slices.ContainsFunc(d.Findings, func(f audit.Finding) bool { return f.Test == audit.TestCombined }) {
 		v.Together = "All tests together: odds against chance " + o
 		if d.Rejected {
 			v.Together += ", enough to name this machine in a fleet of " + fmt.Sprint(len(r.Devices))
@@ -575,7 +577,7 @@ func (v *sectionView) facts(d *audit.DeviceReport) {
 		}
 	}
 	if d.Proven.Estimate > 0 {
-		add("Proven", hashRate(d.Proven.Estimate)+", between "+between(d.Proven.Low, d.Proven.High))
+		add("Proven", hashRate(d.Proven.Estimate)+", from "+between(d.Proven.Low, d.Proven.High))
 	} else {
 		add("Proven", "nothing")
 	}

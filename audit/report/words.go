@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/touchstone-btc/touchstone/audit"
@@ -44,6 +43,7 @@ var wordings = map[string]wording{
 	audit.TestFilter:      {"Hardware filter", "filters its shares", false},
 	audit.TestStale:       {"Stale shares", "sends many stale shares", false},
 	audit.TestAvailable:   {"Availability", "is often away", false},
+	audit.TestCombined:    {"All tests together", "is accused by all tests together", false},
 	audit.TestData:        {"The record", "has a faulty record", false},
 }
 
@@ -142,15 +142,14 @@ func Summarize(r *audit.FleetReport) *Summary {
 // pulls says that a machine is to be taken out of service: by one of its alarms, or since all its tests together accuse it though
 // none does alone.
 func pulls(d *audit.DeviceReport) bool {
-	if d.Rejected && len(Alarms(d)) == 0 {
-		return true
-	}
-	for i := range d.Findings {
-		if f := &d.Findings[i]; f.State == audit.Alarm && wordings[f.Test].pull {
+	single := false
+	for _, f := range Alarms(d) {
+		if wordings[f.Test].pull {
 			return true
 		}
+		single = single || f.Test != audit.TestCombined
 	}
-	return false
+	return d.Rejected && !single
 }
 
 // Alarms returns the findings of a device that are alarms, in the order of the report.
@@ -163,11 +162,28 @@ func Alarms(d *audit.DeviceReport) (alarms []*audit.Finding) {
 	return alarms
 }
 
+// gravest is the alarm of a device that says most of it: not that of all tests together, which says nothing in particular, if there is
+// another.
+func gravest(d *audit.DeviceReport) *audit.Finding {
+	alarms := Alarms(d)
+	for _, f := range alarms {
+		if f.Test != audit.TestCombined {
+			return f
+		}
+	}
+	if len(alarms) > 0 {
+		return alarms[0]
+	}
+	return nil
+}
+
 // Reason says in a few words why a device is not clear, after its name; "" if it is.
 func Reason(d *audit.DeviceReport) string {
 	var words []string
 	for _, f := range Alarms(d) {
-		words = append(words, TestAlarm(f.Test))
+		if f.Test != audit.TestCombined {
+			words = append(words, TestAlarm(f.Test))
+		}
 	}
 	switch {
 	case len(words) > 2:
@@ -175,7 +191,7 @@ func Reason(d *audit.DeviceReport) string {
 	case len(words) > 0:
 		return strings.Join(words, " and ")
 	case d.Rejected:
-		return "all tests together speak against it"
+		return TestAlarm(audit.TestCombined)
 	}
 	return ""
 }
@@ -335,17 +351,18 @@ var Blind = []string{
 	"Who made a share: a share proves that the work was done for this connection, not which machine did it.",
 }
 
-// Limits are what an audit cannot see: what no audit of shares sees, and what its own tests say of themselves, each once, at
-// most twenty.
-func Limits(r *audit.FleetReport) []string {
-	const most = 20
-	limits := slices.Clone(Blind)
+// Limits are what the tests of an audit say that they cannot see, a text of each test: of those that are in alarm, or of all that
+// could be tried.
+func Limits(r *audit.FleetReport, alarms bool) (limits []string) {
+	told := map[string]bool{}
 	for i := range r.Devices {
 		for j := range r.Devices[i].Findings {
 			f := &r.Devices[i].Findings[j]
-			if f.Limits != "" && f.State != audit.NotApplicable && len(limits) < most && !slices.Contains(limits, f.Limits) {
-				limits = append(limits, f.Limits)
+			if f.Limits == "" || told[f.Test] || f.State != audit.Alarm && (alarms || f.State == audit.NotApplicable) {
+				continue
 			}
+			told[f.Test] = true
+			limits = append(limits, TestName(f.Test)+": "+f.Limits)
 		}
 	}
 	return limits

@@ -354,13 +354,6 @@ func (p *auditPrinter) alarms() {
 				p.text("    ", "    ", how)
 			}
 		}
-		if d.Rejected {
-			odds := report.Odds(d.Combined)
-			if odds == "" {
-				odds = "not known"
-			}
-			p.text("  - ", "    ", "All tests together: odds against chance "+odds+".")
-		}
 	}
 	if more := len(devices) - most; more > 0 {
 		p.line("")
@@ -384,7 +377,7 @@ func auditCertainty(f *audit.Finding) string {
 		}
 	}
 	if !f.Since.IsZero() {
-		how += " First told " + auditTime(f.Since) + "."
+		how += " In alarm since " + auditTime(f.Since) + "."
 	}
 	return strings.TrimSpace(how)
 }
@@ -455,8 +448,15 @@ func roughly(v float64) float64 {
 func (p *auditPrinter) blind() {
 	p.line("")
 	p.line("What this cannot see:")
-	for _, l := range report.Limits(p.r) {
+	for _, l := range report.Blind {
 		p.text("  - ", "    ", l)
+	}
+	limits := report.Limits(p.r, !p.view.All)
+	for _, l := range limits {
+		p.text("  - ", "    ", l)
+	}
+	if more := len(report.Limits(p.r, false)) - len(limits); more > 0 {
+		p.text("  ", "  ", fmt.Sprintf("and the limits of %s; --all and --html tell them", plural(int64(more), "other test", "other tests")))
 	}
 }
 
