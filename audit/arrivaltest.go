@@ -367,7 +367,8 @@ func (t *arrivalTest) finding(c *context) Finding {
 	case float64(pairs) >= need:
 		f.State = Clear
 		index, _, _ := t.Scales[0].dispersion()
-		f.Words = fmt.Sprintf("Shares come as unevenly as chance makes them: %s times that, measured as a variance.", three(index))
+		f.Words = fmt.Sprintf("No sign of bursts, nor of a rhythm: numbers of shares in neighbouring stretches of time differ %s times as "+
+			"much as chance alone makes them, measured as a variance.", three(index))
 		f.Power = fmt.Sprintf("Would have seen by now if their numbers in neighbouring minutes varied %d times as much as by chance, or a "+
 			"quarter as much.", arrivalUneven)
 	default:

@@ -70,7 +70,7 @@ func checkBlocks(hashrate, network float64) error {
 // ExceedanceShares returns how many shares it takes on average until the bet on exceedances reaches 1/alpha, if the threshold and
 // the fraction are known: of all shares of at least ratio times the difficulty asked for, the given fraction is kept back. Each
 // share below the threshold multiplies the stake by 1/(1-pq), each above by (1-q)/(1-pq), where p = 1/ratio and q is the fraction;
-// no test needs fewer. The audit knows neither and mixes over both, which costs 1.3 to 1.8 times that.
+// no test needs fewer. The audit knows neither and mixes over both, which costs 1.3 to 1.7 times that.
 //
 // Errors are a ratio that is not above 1, a fraction outside 0 < fraction ≤ 1, and an alpha outside 1e-15 ≤ alpha < 1.
 func ExceedanceShares(ratio, fraction, alpha float64) (float64, error) {

@@ -232,7 +232,7 @@ func (t *latencyTest) finding(c *context) Finding {
 	case power >= 0:
 		f.State = Clear
 		_, times, mean := show(power)
-		f.Words = fmt.Sprintf("High shares come when others do: the best of a job comes after %s of its shares on average, and half is "+
+		f.Words = fmt.Sprintf("No sign that high shares come late: the best of a job comes after %s of its shares on average, and half is "+
 			"to be expected.", percentWords(mean))
 		f.Power = fmt.Sprintf("Would have seen by now if all shares of at least %s times the difficulty asked for were held until their "+
 			"job ends.", numberWords(times))

@@ -459,7 +459,7 @@ func (t *tailTest) finding(c *context) Finding {
 			i++
 		}
 		seen, expected = d.reached(i)
-		f.Words = fmt.Sprintf("High shares come as often as they should: %s reached difficulty %s or more, and %s were to be expected.",
+		f.Words = fmt.Sprintf("No sign that high shares are missing: %s reached difficulty %s or more, and %s were to be expected.",
 			countWords(uint64(seen)), difficultyWords(d.threshold(i)), numberWords(expected))
 		f.Numbers["seen_shares"], f.Numbers["expected_shares"] = seen, expected
 		f.Numbers["compared_difficulty"] = d.threshold(i)
