@@ -6,6 +6,34 @@ import "math"
 // same address (on three boards): under a tolerance of 20 % it is the best bet against a third that is missing.
 var weaknesses = [...]float64{.15, .3, .5, .85, 1}
 
+// logKept are the logarithms of what a bet keeps at a share of its cell.
+var logKept = func() (logs [len(weaknesses)]float64) {
+	for i, x := range weaknesses {
+		logs[i] = math.Log1p(-x)
+	}
+	return logs
+}()
+
+// pot adds up numbers that are given by their logarithms. The zero pot is empty.
+type pot struct{ top, sum float64 }
+
+func (p *pot) add(log float64) {
+	switch {
+	case p.sum == 0:
+		p.top, p.sum = log, 1
+	case log <= p.top:
+		if log > p.top-40 {
+			p.sum += math.Exp(log - p.top)
+		}
+	default:
+		p.sum = p.sum*math.Exp(p.top-log) + 1
+		p.top = log
+	}
+}
+
+// log is the logarithm of the sum, -Inf of an empty pot.
+func (p *pot) log() float64 { return p.top + math.Log(p.sum) }
+
 // DeadCellShares returns how many shares it takes to say that a cell is dead, if none of them is from it, of cells cells that would
 // give the same number each: with probability alpha at most one of them all is accused wrongly. It is ln(alpha/cells) / ln(1-1/cells),
 // rounded up; NaN for fewer than 2 cells or an alpha that is not in (0, 1).

@@ -39,12 +39,12 @@ func (t *cellTest) suspects(threshold float64) []suspect {
 	from := 0
 	for i := range t.axes() {
 		a := &t.axes()[i]
-		counts, logs := t.cellsOf(a), make([]float64, a.cells())
+		counts := t.cellsOf(a)
 		if a.p != nil {
-			t.knownAxis(a, logs)
-			for k := range logs {
-				if a.p[k] > 0 {
-					consider(a, k, logs[k]+math.Log(a.weight/2/float64(a.existing())), float64(counts[k]), a.p[k]/(1-t.tolerance())*float64(t.N))
+			logs := t.cellBets(a, nil)
+			for k, p := range a.p {
+				if p > 0 {
+					consider(a, k, logs[k]+math.Log(a.weight/2/float64(a.existing())), float64(counts[k]), p/(1-t.tolerance())*float64(t.N))
 				}
 			}
 		}
@@ -53,8 +53,8 @@ func (t *cellTest) suspects(threshold float64) []suspect {
 		}
 		ref := t.Ref[from : from+a.cells()]
 		from += a.cells()
-		t.learnedAxis(a, ref, logs)
-		for k := range logs {
+		logs := t.cellBets(a, ref)
+		for k := range a.cells() {
 			if a.p != nil && a.p[k] == 0 {
 				continue
 			}
@@ -357,7 +357,8 @@ func (t *cellTest) census(c *context) *Census {
 	default:
 		core := &t.axes()[0]
 		m.Layout = "the numbers of the cores, sixteen to a row"
-		m.Counts, m.Columns = t.cellsOf(core), 16
+		cells := t.cellsOf(core)
+		m.Counts, m.Columns = cells[:core.cells()], 16
 		for len(m.Counts) > 16 && m.Counts[len(m.Counts)-1] == 0 && core.p[len(m.Counts)-1] == 0 {
 			m.Counts = m.Counts[:len(m.Counts)-1]
 		}

@@ -40,6 +40,7 @@ type cellTest struct {
 
 const (
 	firstReference = 2048 // shares
+	firstLook      = 128  // shares, and then every 32nd part more
 	referenceStep  = 8
 	maxParts       = 10
 	mapCells       = 32 * 32
@@ -101,7 +102,7 @@ func (t *cellTest) become(l *Layout) {
 func (t *cellTest) restart() {
 	t.axes_, t.at = nil, 0
 	t.Part, t.RefN, t.Ref, t.Shut = 0, 0, nil, nil
-	t.Most, t.Next = summit{}, t.N+64
+	t.Most, t.Next = summit{}, t.N+firstLook
 }
 
 // layout is the one that is believed, nil if none is.
@@ -203,45 +204,52 @@ func (t *cellTest) look(now time.Time) {
 		t.Part++
 		t.RefN, t.Ref = t.N, t.Ref[:0]
 		for _, a := range t.axes() {
-			t.Ref = append(t.Ref, t.cellsOf(&a)...)
+			cells := t.cellsOf(&a)
+			t.Ref = append(t.Ref, cells[:a.cells()]...)
 		}
 		t.at = 0
 	}
-	t.Next = t.N + max(64, t.N/64)
+	t.Next = t.N + max(firstLook, t.N/32)
 }
 
 // strangers are the shares that name a core that chips of this layout don't have.
 func (t *cellTest) strangers() (n uint64) {
 	core := &t.axes()[0]
-	for k, c := range t.cellsOf(core) {
-		if core.p[k] == 0 {
-			n += uint64(c)
+	cells := t.cellsOf(core)
+	for k, p := range core.p {
+		if p == 0 {
+			n += uint64(cells[k])
 		}
 	}
 	return n
 }
 
-// cellsOf returns the counts of an axis, a new slice.
-func (t *cellTest) cellsOf(a *cellAxis) []uint32 {
-	cells := make([]uint32, a.cells())
+// cellsOf returns the counts of an axis; the first a.cells() are its.
+func (t *cellTest) cellsOf(a *cellAxis) (cells [fieldCells]uint32) {
 	if t.Map == nil {
 		return cells
 	}
-	add := func(k int, n uint32) { cells[k>>a.shift] += n }
+	of := 3
 	switch a.field {
 	case fieldAddress:
 		for i, n := range t.Chips {
-			add(i>>4, n)
+			cells[i>>4>>a.shift] += n
 		}
+		return cells
 	case fieldFirstLow:
 		for i, n := range t.Bytes[0] {
-			add(i&127, n)
+			cells[i&127>>a.shift] += n
 		}
-	default:
-		of := map[nonceField]int{fieldFirst: 0, fieldSecond: 1, fieldThird: 2, fieldLast: 3}[a.field]
-		for i, n := range t.Bytes[of] {
-			add(i>>1, n)
-		}
+		return cells
+	case fieldFirst:
+		of = 0
+	case fieldSecond:
+		of = 1
+	case fieldThird:
+		of = 2
+	}
+	for i, n := range t.Bytes[of] {
+		cells[i>>1>>a.shift] += n
 	}
 	return cells
 }
@@ -257,7 +265,7 @@ func (t *cellTest) logE() float64 {
 		a := &t.axes()[i]
 		if a.p != nil {
 			stake += a.weight
-			known = logSum(known, math.Log(a.weight)+t.knownAxis(a, nil))
+			known = logSum(known, math.Log(a.weight)+t.knownAxis(a))
 		}
 	}
 	open, shut := t.learned()
@@ -280,28 +288,44 @@ func (t *cellTest) partStake(a *cellAxis) float64 {
 	return s
 }
 
-// knownAxis is the log of the mean of the bets on the cells of an axis with known probabilities, from the first share on. If logs is not nil it
-// is given those of the cells.
-func (t *cellTest) knownAxis(a *cellAxis, logs []float64) float64 {
-	return meanBets(a, logs, t.cellsOf(a), func(k int, seen float64) float64 {
-		return allBets(func(x float64) float64 { return knownBet(x, a.p[k], seen, float64(t.N)) })
-	})
+// knownAxis is the log of the mean of the bets on the cells of an axis with known probabilities, from the first share on. Bets that are
+// losing count as lost, which makes it too little rather than too much, and quick.
+func (t *cellTest) knownAxis(a *cellAxis) float64 {
+	counts := t.cellsOf(a)
+	return winning(a, &counts, nil, float64(t.N))
 }
 
-// meanBets is the log of the mean of the bets on those cells that exist.
-func meanBets(a *cellAxis, logs []float64, counts []uint32, bet func(k int, seen float64) float64) float64 {
-	terms := make([]float64, 0, fieldCells)
-	for k, n := range counts {
-		if a.p != nil && a.p[k] == 0 {
-			continue
+// winning is the log of the mean of the bets on the cells with known probabilities, those that are losing left out. ref are the counts
+// at the beginning, nil for none.
+func winning(a *cellAxis, counts *[fieldCells]uint32, ref []uint32, n float64) float64 {
+	var won pot
+	cells := 0
+	for i, x := range weaknesses {
+		last, base := -1., 0.
+		for k, p := range a.p {
+			if p == 0 {
+				continue
+			}
+			if i == 0 {
+				cells++
+			}
+			seen := float64(counts[k])
+			if ref != nil {
+				seen -= float64(ref[k])
+			}
+			if p != last {
+				last, base = p, knownBet(x, p, 0, n)
+			}
+			log := base
+			if seen > 0 {
+				log += seen * logKept[i]
+			}
+			if log > 0 {
+				won.add(log)
+			}
 		}
-		log := bet(k, float64(n))
-		if logs != nil {
-			logs[k] = log
-		}
-		terms = append(terms, log)
 	}
-	return logSumExp(terms) - math.Log(float64(len(terms)))
+	return won.log() - math.Log(float64(cells*len(weaknesses)))
 }
 
 // learned is the log of the weighted sum of the learned bets: of the part that runs, and of those that are over.
@@ -316,23 +340,67 @@ func (t *cellTest) learned() (open, shut float64) {
 	from := 0
 	for i := range t.axes() {
 		a := &t.axes()[i]
-		open = logSum(open, math.Log(t.partStake(a))+t.learnedAxis(a, t.Ref[from:from+a.cells()], nil))
+		open = logSum(open, math.Log(t.partStake(a))+t.learnedAxis(a, t.Ref[from:from+a.cells()]))
 		from += a.cells()
 	}
 	return open, shut
 }
 
-func (t *cellTest) learnedAxis(a *cellAxis, ref []uint32, logs []float64) float64 {
+// learnedAxis is the log of the mean of the bets since the reference on the cells of an axis, those that are losing left out.
+func (t *cellTest) learnedAxis(a *cellAxis, ref []uint32) float64 {
+	counts := t.cellsOf(a)
 	m, n, keep := float64(t.RefN), float64(t.N-t.RefN), 1-t.tolerance()
-	return meanBets(a, logs, t.cellsOf(a), func(k int, seen float64) float64 {
+	if a.p != nil {
+		return winning(a, &counts, ref, n)
+	}
+	var won pot
+	for k := range a.cells() {
 		was := float64(ref[k])
-		seen -= was
+		seen := float64(counts[k]) - was
+		jeffreys, asked := 0., false
+		for i, x := range weaknesses {
+			// What it would be if the reference told the cell's part exactly is more.
+			c := x * keep * was / m
+			bound := n * c / (1 - c)
+			if seen > 0 {
+				bound += seen * logKept[i]
+			}
+			if !(bound > 0) {
+				continue
+			}
+			if !asked {
+				jeffreys, asked = jeffreysLog(was, m), true
+			}
+			if log := learnedBet(x, keep, was, m, seen, n, jeffreys); log > 0 {
+				won.add(log)
+			}
+		}
+	}
+	return won.log() - math.Log(float64(a.cells()*len(weaknesses)))
+}
+
+// cellBets gives the logs of the bets on the cells of an axis, each the mean over the weaknesses: from the first share on with ref nil
+// (known probabilities only), or since the reference.
+func (t *cellTest) cellBets(a *cellAxis, ref []uint32) (logs [fieldCells]float64) {
+	counts := t.cellsOf(a)
+	m, n, keep := float64(t.RefN), float64(t.N-t.RefN), 1-t.tolerance()
+	if ref == nil {
+		n = float64(t.N)
+	}
+	for k := range a.cells() {
+		seen, was := float64(counts[k]), 0.
+		if ref != nil {
+			was = float64(ref[k])
+			seen -= was
+		}
 		if a.p != nil {
-			return allBets(func(x float64) float64 { return knownBet(x, a.p[k], seen, n) })
+			logs[k] = allBets(func(x float64) float64 { return knownBet(x, a.p[k], seen, n) })
+			continue
 		}
 		j := jeffreysLog(was, m)
-		return allBets(func(x float64) float64 { return learnedBet(x, keep, was, m, seen, n, j) })
-	})
+		logs[k] = allBets(func(x float64) float64 { return learnedBet(x, keep, was, m, seen, n, j) })
+	}
+	return logs
 }
 
 // merge adds a later part.
@@ -417,9 +485,10 @@ func (t *cellTest) check() error {
 		if err := checkCounts(t.Ref[from:from+a.cells()], a.cells(), t.RefN); err != nil {
 			return fmt.Errorf("cells: reference: %w", err)
 		}
-		for k, n := range t.cellsOf(&a) {
-			if t.Ref[from+k] > n {
-				return fmt.Errorf("cells: %d shares of cell %d in the reference, %d in all", t.Ref[from+k], k, n)
+		cells := t.cellsOf(&a)
+		for k, was := range t.Ref[from : from+a.cells()] {
+			if was > cells[k] {
+				return fmt.Errorf("cells: %d shares of cell %d in the reference, %d in all", was, k, cells[k])
 			}
 		}
 		from += a.cells()

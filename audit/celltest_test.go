@@ -118,3 +118,20 @@ func BenchmarkCellArrive(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkCellEValue(b *testing.B) {
+	for _, model := range []string{"", "BM1370", "Antminer S19j Pro"} {
+		b.Run("model="+model, func(b *testing.B) {
+			test := &cellTest{}
+			test.model(model, cellPlan)
+			for _, n := range benchmarkNonces(1 << 14) {
+				feed(test, n)
+			}
+			b.ResetTimer()
+			for range b.N {
+				test.at = 0
+				test.logE()
+			}
+		})
+	}
+}
