@@ -1,74 +1,91 @@
 package audit
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
-// suspect is a cell that the test names.
+// suspect is a cell, or a group of neighbours, that the test names.
 type suspect struct {
-	axis *cellAxis
-	cell int
+	axis        *cellAxis
+	first, last int
+	log         float64
 	// seen were found of expected, in the part of the record that tells most.
 	seen, expected float64
 }
 
 func (s *suspect) dead() bool { return s.seen == 0 }
 
-// suspects are the cells whose own bets reach the threshold with the stake that was on them; if none does, the one that comes next.
+func (s *suspect) String() string {
+	how, them := "is weak", fmt.Sprintf("%s %d", s.axis.what, s.first)
+	if s.dead() {
+		how = "is silent"
+	}
+	if s.last > s.first {
+		them, how = fmt.Sprintf("%s %d to %d", s.axis.whats, s.first, s.last), strings.Replace(how, "is", "are", 1)
+	}
+	sound := "a sound one gives"
+	if s.last > s.first {
+		sound = "sound ones give"
+	}
+	return fmt.Sprintf("%s %s (%s shares where %s about %s)", them, how, countWords(uint64(s.seen)), sound, numberWords(math.Round(s.expected)))
+}
+
+// suspects are the cells and groups whose own bets reach the threshold with the stake that was on them, the surest first, none
+// inside another; if none does, the one that comes next.
 func (t *cellTest) suspects(threshold float64) []suspect {
 	var all []suspect
-	var next *suspect
-	best := math.Inf(-1)
-	consider := func(a *cellAxis, k int, log, seen, expected float64) {
-		s := suspect{axis: a, cell: k, seen: seen, expected: expected}
-		if log > best && seen < expected {
-			best, next = log, &s
-		}
-		if log < threshold {
-			return
-		}
-		for i := range all {
-			if all[i].axis == a && all[i].cell == k {
-				return
-			}
-		}
-		all = append(all, s)
-	}
 	from := 0
-	for i := range t.axes() {
-		a := &t.axes()[i]
-		counts := t.cellsOf(a)
-		if a.p != nil {
-			logs := t.cellBets(a, nil)
-			for k, p := range a.p {
-				if p > 0 {
-					consider(a, k, logs[k]+math.Log(a.weight/2/float64(a.existing())), float64(counts[k]), p/(1-t.tolerance())*float64(t.N))
+	consider := func(a *cellAxis, ref []uint32, stake float64) {
+		g, logs := t.cellBets(a, ref)
+		n := float64(t.N)
+		if ref != nil {
+			n -= float64(t.RefN)
+		}
+		for level := range g.levels {
+			on := math.Log(stake) + g.stake(a, level)
+			width := 1 << level
+			for k := g.from[level]; k < g.from[level+1]; k++ {
+				share := g.p[k] / (1 - t.tolerance())
+				if a.p == nil {
+					share = g.ref[k] / float64(t.RefN)
+				}
+				first := (k - g.from[level]) * width
+				s := suspect{axis: a, first: first, last: first + width - 1, log: logs[k] + on, seen: g.counts[k] - g.ref[k], expected: share * n}
+				if s.seen < s.expected {
+					all = append(all, s)
 				}
 			}
 		}
-		if t.Part == 0 {
-			continue
+	}
+	for i := range t.axes() {
+		a := &t.axes()[i]
+		if a.p != nil {
+			consider(a, nil, a.weight/2)
 		}
-		ref := t.Ref[from : from+a.cells()]
-		from += a.cells()
-		logs := t.cellBets(a, ref)
-		for k := range a.cells() {
-			if a.p != nil && a.p[k] == 0 {
-				continue
-			}
-			share := float64(ref[k]) / float64(t.RefN)
-			if a.p != nil {
-				share = a.p[k] / (1 - t.tolerance())
-			}
-			consider(a, k, logs[k]+math.Log(t.partStake(a)/float64(a.existing())), float64(counts[k]-ref[k]), share*float64(t.N-t.RefN))
+		if t.Part > 0 {
+			consider(a, t.Ref[from:from+a.cells()], t.partStake(a))
+			from += a.cells()
 		}
 	}
-	if len(all) == 0 && next != nil {
-		all = append(all, *next)
+	slices.SortStableFunc(all, func(x, y suspect) int { return cmp.Compare(y.log, x.log) })
+	var told []suspect
+	for _, s := range all {
+		if s.log < threshold && len(told) > 0 {
+			break
+		}
+		inside := func(o suspect) bool { return o.axis == s.axis && s.first <= o.last && o.first <= s.last }
+		if !slices.ContainsFunc(told, inside) {
+			told = append(told, s)
+		}
+		if s.log < threshold {
+			break
+		}
 	}
-	return all
+	return told
 }
 
 // existing is how many cells there are to bet on.
@@ -85,13 +102,21 @@ func (a *cellAxis) existing() int {
 	return n
 }
 
-// need is how many shares in all it takes until one cell of each axis, dead from the beginning (if cells are known) or from the end of
-// the reference on (if not), is told, and of how many cells it would be one.
-func (t *cellTest) need(threshold float64) (shares float64, words string) {
-	var names []string
+// power is from how many shares on one dead cell of an axis is told, and of how many it would be one.
+type power struct {
+	shares float64
+	words  string
+}
+
+// powers are those of the axes, the soonest first: for a cell that is dead from the beginning where the cells are known, for one that
+// dies after the reference where they are not.
+func (t *cellTest) powers(threshold float64) []power {
+	var all []power
+	var g cellGroups
 	for i := range t.axes() {
 		a := &t.axes()[i]
-		n := 0.
+		t.group(&g, a, nil)
+		stake := math.Log(a.weight/float64(len(weaknesses))) + g.stake(a, 0)
 		if a.p != nil {
 			least := math.Inf(1)
 			for _, p := range a.p {
@@ -99,28 +124,29 @@ func (t *cellTest) need(threshold float64) (shares float64, words string) {
 					least = min(least, p)
 				}
 			}
-			lost := math.Log(a.weight / 2 / float64(a.existing()) / float64(len(weaknesses)))
-			n = (threshold - lost) / -math.Log1p(-least)
-			names = append(names, fmt.Sprintf("one dead %s of %d", a.what, a.existing()))
+			all = append(all, power{math.Ceil((threshold - stake + math.Ln2) / -math.Log1p(-least)), fmt.Sprintf("one dead %s of %d", a.what, a.existing())})
 		} else if i == 0 || t.axes()[0].p != nil {
-			n = t.needLearned(a, threshold)
-			names = append(names, fmt.Sprintf("one %s of about %d that falls silent", a.what, max(1, t.occupied(a))))
+			cells := fieldCells
+			if t.N >= 8*fieldCells {
+				cells = max(2, t.occupied(a))
+			}
+			if n := t.needLearned(float64(cells), stake, threshold); !math.IsInf(n, 1) {
+				all = append(all, power{math.Ceil(n), fmt.Sprintf("one %s of about %d that falls silent", a.what, cells)})
+			}
 		}
-		shares = max(shares, n)
 	}
-	return math.Ceil(shares), strings.Join(names, ", and ")
+	slices.SortStableFunc(all, func(x, y power) int { return cmp.Compare(x.shares, y.shares) })
+	return all
 }
 
-// needLearned looks for the number of shares by which an average cell that died after a reference is told.
-func (t *cellTest) needLearned(a *cellAxis, threshold float64) float64 {
-	cells := float64(max(1, t.occupied(a)))
+// needLearned looks for the number of shares by which one of so many cells that died after a reference is told.
+func (t *cellTest) needLearned(cells, stake, threshold float64) float64 {
 	ref := float64(firstReference)
 	for part := 1; part <= maxParts; part, ref = part+1, ref*referenceStep {
-		stake := math.Log(a.weight / float64(part*(part+1)) / float64(a.cells()) / float64(len(weaknesses)))
 		was := ref / cells
 		j := jeffreysLog(was, ref)
 		for n := ref / 4; n <= ref*(referenceStep-1); n *= 1.05 {
-			if learnedBet(1, 1-t.tolerance(), was, ref, 0, n, j)+stake >= threshold {
+			if learnedBet(1, 1-t.tolerance(), was, ref, 0, n, j)+stake-math.Log(float64(part*(part+1))) >= threshold {
 				return ref + n
 			}
 		}
@@ -145,9 +171,16 @@ func (t *cellTest) findings(c *context) []Finding {
 	f := Finding{Test: TestCells, Kind: Evidence, Threshold: c.threshold, Limits: cellLimits, Numbers: map[string]float64{"counted_shares": float64(t.N)}}
 	f.LogE = t.logE()
 	f.Peak = t.Most.with(f.LogE)
-	need, power := t.need(c.threshold)
-	if !math.IsInf(need, 1) {
-		f.Numbers["needed_shares"] = need
+	var reached []string
+	need := 0.
+	for i, p := range t.powers(c.threshold) {
+		if i == 0 {
+			need = p.shares
+			f.Numbers["needed_shares"] = need
+		}
+		if float64(t.N) >= p.shares {
+			reached = append(reached, p.words)
+		}
 	}
 	switch {
 	case f.Peak >= c.threshold:
@@ -158,18 +191,17 @@ func (t *cellTest) findings(c *context) []Finding {
 		}
 		f.At = f.Since
 		f.Words = t.accuse(&f, c)
-	case float64(t.N) >= need:
+	case len(reached) > 0:
 		f.State = Clear
 		f.Words = fmt.Sprintf("No part of the machine is missing from its nonces: %s.", t.tells())
-		f.Power = fmt.Sprintf("By now it would have seen %s.", power)
+		f.Power = fmt.Sprintf("By now it would have seen %s.", strings.Join(reached, ", and "))
 	default:
 		f.State = TooEarly
-		f.NeedShares = max(1, need-float64(t.N))
-		if math.IsInf(need, 1) {
-			f.NeedShares = 0
-		}
 		f.Words = fmt.Sprintf("Not enough shares yet to say whether chips or cores are dead: %s.", t.tells())
-		f.Power = fmt.Sprintf("After about %s shares it will have seen %s.", numberWords(need), power)
+		if need > 0 {
+			f.NeedShares = max(1, need-float64(t.N))
+			f.Power = fmt.Sprintf("After about %s shares it will have seen %s.", numberWords(need), t.powers(c.threshold)[0].words)
+		}
 	}
 	if t.Other != "" {
 		f.Limits += fmt.Sprintf(" The machine is also said to be a %s; the test goes by %s.", t.Other, t.Model)
@@ -204,15 +236,13 @@ func (t *cellTest) accuse(f *Finding, c *context) string {
 	dead, weak := 0, 0
 	var names []string
 	for _, s := range list {
-		how := "weak"
 		if s.dead() {
-			dead++
-			how = "silent"
+			dead += s.last - s.first + 1
 		} else {
-			weak++
+			weak += s.last - s.first + 1
 		}
 		if len(names) < 6 {
-			names = append(names, fmt.Sprintf("%s %d is %s (%s shares where a sound one gives about %s)", s.axis.what, s.cell, how, numberWords(s.seen), numberWords(s.expected)))
+			names = append(names, s.String())
 		}
 	}
 	f.Numbers["dead_cells"], f.Numbers["weak_cells"] = float64(dead), float64(weak)
@@ -375,15 +405,17 @@ func (t *cellTest) census(c *context) *Census {
 	if c != nil && t.Most.with(t.logE()) >= c.threshold {
 		marked := map[int]bool{}
 		for _, s := range t.suspects(c.threshold) {
-			for _, k := range place(s.axis, s.cell) {
-				if k >= len(m.Counts) || marked[k] {
-					continue
-				}
-				marked[k] = true
-				if s.dead() && l != nil {
-					m.Dead = append(m.Dead, k)
-				} else {
-					m.Weak = append(m.Weak, k)
+			for cell := s.first; cell <= s.last; cell++ {
+				for _, k := range place(s.axis, cell) {
+					if k >= len(m.Counts) || marked[k] {
+						continue
+					}
+					marked[k] = true
+					if s.dead() && (l != nil || s.last-s.first >= 3) { // four are a row or a column
+						m.Dead = append(m.Dead, k)
+					} else {
+						m.Weak = append(m.Weak, k)
+					}
 				}
 			}
 		}

@@ -11,9 +11,11 @@ import (
 // cellTest counts shares by chip, core and part of the nonce space, and bets that some are dead or weak.
 //
 // Where the chip's layout is known, a sound core gives its part of all shares, less the plan's CellWeakness: a bet from the first
-// share on. Everything else is learned from the device's own first shares (2,048 of them, and again after eight times as many, and so
-// on, so that a chip that dies late is found too), and bets on the shares after those. What is bet on a cell is a nonnegative
-// supermartingale for a sound device, and so is their mean with weights fixed beforehand, whatever the device's rate and luck.
+// share on. Everything else is learned from the device's own first shares (256 of them, and again after four times as many, and so on,
+// so that a chip that dies late is found too), and bets on the shares after those. Besides single cells there are bets on pairs of
+// neighbours, on fours and so on up to halves: where much is missing at once, few shares tell. What is bet on a cell is a nonnegative
+// supermartingale for a sound device (the learned ones are not more than one), and so is their mean with weights fixed beforehand,
+// whatever the device's rate and luck.
 //
 // What is kept are counts: bytes of nonces, and two maps of pairs of bytes. Merging adds them. The bet from the first share on is that of
 // the whole then, exactly; the learned ones of the later part start anew.
@@ -39,10 +41,10 @@ type cellTest struct {
 }
 
 const (
-	firstReference = 2048 // shares
-	firstLook      = 128  // shares, and then every 32nd part more
-	referenceStep  = 8
-	maxParts       = 10
+	firstReference = 256 // shares
+	referenceStep  = 4
+	maxParts       = 13
+	firstLook      = 64 // shares, and then every 32nd part more
 	mapCells       = 32 * 32
 	chipCells      = fieldCells * 16
 	maxModelName   = 200
@@ -50,7 +52,8 @@ const (
 
 // cellAxis is one way of parting the nonces into cells.
 type cellAxis struct {
-	what   string // a cell, singular
+	what   string // a cell
+	whats  string // several
 	field  nonceField
 	shift  uint
 	weight float64   // of the axis among all
@@ -127,15 +130,15 @@ func (t *cellTest) axes() []cellAxis {
 	l := t.layout()
 	if l == nil {
 		t.axes_ = []cellAxis{
-			{what: "part of the nonce space", field: fieldFirst, weight: .25},
-			{what: "part of the nonce space", field: fieldLast, weight: .25},
-			{what: "part of the nonce space", field: fieldAddress, weight: .25},
-			{what: "part of the nonce space", field: fieldFirstLow, weight: .25},
+			{what: "part of the nonce space", whats: "parts of the nonce space", field: fieldFirst, weight: .25},
+			{what: "part of the nonce space", whats: "parts of the nonce space", field: fieldLast, weight: .25},
+			{what: "part of the nonce space", whats: "parts of the nonce space", field: fieldAddress, weight: .25},
+			{what: "part of the nonce space", whats: "parts of the nonce space", field: fieldFirstLow, weight: .25},
 		}
 		return t.axes_
 	}
-	core := cellAxis{what: "core", field: l.core, weight: .5}
-	chip := cellAxis{what: "chip", field: l.chip, shift: l.chipShift, weight: .5}
+	core := cellAxis{what: "core", whats: "cores", field: l.core, weight: .5}
+	chip := cellAxis{what: "chip", whats: "chips", field: l.chip, shift: l.chipShift, weight: .5}
 	var sum float64
 	for _, w := range l.weights {
 		sum += w
@@ -150,7 +153,7 @@ func (t *cellTest) axes() []cellAxis {
 			chip.p[k] = (1 - t.tolerance()) / float64(l.Chips)
 		}
 	} else {
-		chip.what = "chip or part of the nonce space"
+		chip.what, chip.whats = "chip or part of the nonce space", "chips or parts of the nonce space"
 	}
 	t.axes_ = []cellAxis{core, chip}
 	return t.axes_
@@ -288,44 +291,94 @@ func (t *cellTest) partStake(a *cellAxis) float64 {
 	return s
 }
 
-// knownAxis is the log of the mean of the bets on the cells of an axis with known probabilities, from the first share on. Bets that are
-// losing count as lost, which makes it too little rather than too much, and quick.
-func (t *cellTest) knownAxis(a *cellAxis) float64 {
-	counts := t.cellsOf(a)
-	return winning(a, &counts, nil, float64(t.N))
+// cellGroups are the cells of an axis and their groups: all single cells, then pairs, and so on up to halves.
+type cellGroups struct {
+	counts, ref [2 * fieldCells]float64
+	p           [2 * fieldCells]float64 // 0 of what does not exist, or is not known
+	from        [8]int                  // where each level begins; from[levels] is the end
+	levels      int
 }
 
-// winning is the log of the mean of the bets on the cells with known probabilities, those that are losing left out. ref are the counts
-// at the beginning, nil for none.
-func winning(a *cellAxis, counts *[fieldCells]uint32, ref []uint32, n float64) float64 {
-	var won pot
-	cells := 0
-	for i, x := range weaknesses {
-		last, base := -1., 0.
-		for k, p := range a.p {
-			if p == 0 {
-				continue
-			}
-			if i == 0 {
-				cells++
-			}
-			seen := float64(counts[k])
-			if ref != nil {
-				seen -= float64(ref[k])
-			}
-			if p != last {
-				last, base = p, knownBet(x, p, 0, n)
-			}
-			log := base
-			if seen > 0 {
-				log += seen * logKept[i]
-			}
-			if log > 0 {
-				won.add(log)
+// group adds cells up. ref is nil for none.
+func (t *cellTest) group(g *cellGroups, a *cellAxis, ref []uint32) {
+	counts := t.cellsOf(a)
+	cells := a.cells()
+	for k := range cells {
+		g.counts[k], g.ref[k], g.p[k] = float64(counts[k]), 0, 0
+		if ref != nil {
+			g.ref[k] = float64(ref[k])
+		}
+		if a.p != nil {
+			g.p[k] = a.p[k]
+		}
+	}
+	g.from[1], g.levels = cells, 1
+	for last, at := 0, cells; at-last > 2; g.levels++ {
+		next := at
+		for k := last; k < at; k += 2 {
+			g.counts[next], g.ref[next], g.p[next] = g.counts[k]+g.counts[k+1], g.ref[k]+g.ref[k+1], g.p[k]+g.p[k+1]
+			next++
+		}
+		last, at = at, next
+		g.from[g.levels+1] = at
+	}
+}
+
+// stake is the logarithm of the part of an axis's stake that is on one cell or group of a level: half of it is on the single cells.
+func (g *cellGroups) stake(a *cellAxis, level int) float64 {
+	n := g.from[level+1] - g.from[level]
+	if a.p != nil {
+		n = 0
+		for _, p := range g.p[g.from[level]:g.from[level+1]] {
+			if p > 0 {
+				n++
 			}
 		}
 	}
-	return won.log() - math.Log(float64(cells*len(weaknesses)))
+	part := .5
+	if level > 0 {
+		part /= float64(g.levels - 1)
+	}
+	return math.Log(part / float64(n))
+}
+
+// knownAxis is the log of the weighted mean of the bets on the cells of an axis with known probabilities, from the first share on. Bets that
+// are losing count as lost, which makes it too little rather than too much, and quick.
+func (t *cellTest) knownAxis(a *cellAxis) float64 {
+	var g cellGroups
+	t.group(&g, a, nil)
+	return g.known(a, float64(t.N))
+}
+
+// known is that of n shares after those of the reference.
+func (g *cellGroups) known(a *cellAxis, n float64) float64 {
+	var all pot
+	for level := range g.levels {
+		var won pot
+		for i, x := range weaknesses {
+			last, base := -1., 0.
+			for k := g.from[level]; k < g.from[level+1]; k++ {
+				p := g.p[k]
+				if p == 0 {
+					continue
+				}
+				if p != last {
+					last, base = p, knownBet(x, p, 0, n)
+				}
+				log := base
+				if seen := g.counts[k] - g.ref[k]; seen > 0 {
+					log += seen * logKept[i]
+				}
+				if log > 0 {
+					won.add(log)
+				}
+			}
+		}
+		if won.sum > 0 {
+			all.add(won.log() + g.stake(a, level))
+		}
+	}
+	return all.log() - math.Log(float64(len(weaknesses)))
 }
 
 // learned is the log of the weighted sum of the learned bets: of the part that runs, and of those that are over.
@@ -346,61 +399,68 @@ func (t *cellTest) learned() (open, shut float64) {
 	return open, shut
 }
 
-// learnedAxis is the log of the mean of the bets since the reference on the cells of an axis, those that are losing left out.
+// learnedAxis is the log of the weighted mean of the bets since the reference on the cells of an axis, those that are losing left out.
 func (t *cellTest) learnedAxis(a *cellAxis, ref []uint32) float64 {
-	counts := t.cellsOf(a)
+	var g cellGroups
+	t.group(&g, a, ref)
 	m, n, keep := float64(t.RefN), float64(t.N-t.RefN), 1-t.tolerance()
 	if a.p != nil {
-		return winning(a, &counts, ref, n)
+		return g.known(a, n)
 	}
-	var won pot
-	for k := range a.cells() {
-		was := float64(ref[k])
-		seen := float64(counts[k]) - was
-		jeffreys, asked := 0., false
-		for i, x := range weaknesses {
-			// What it would be if the reference told the cell's part exactly is more.
-			c := x * keep * was / m
-			bound := n * c / (1 - c)
-			if seen > 0 {
-				bound += seen * logKept[i]
-			}
-			if !(bound > 0) {
+	var all pot
+	for level := range g.levels {
+		var won pot
+		for k := g.from[level]; k < g.from[level+1]; k++ {
+			was := g.ref[k]
+			seen := g.counts[k] - was
+			if was == 0 || seen >= was*n/m { // no less than in the reference: every bet is losing
 				continue
 			}
-			if !asked {
-				jeffreys, asked = jeffreysLog(was, m), true
-			}
-			if log := learnedBet(x, keep, was, m, seen, n, jeffreys); log > 0 {
-				won.add(log)
+			jeffreys, asked := 0., false
+			for i, x := range weaknesses {
+				// What it would be if the reference told the cell's part exactly is more.
+				c := x * keep * was / m
+				bound := n * c / (1 - c)
+				if seen > 0 {
+					bound += seen * logKept[i]
+				}
+				if !(bound > 0) {
+					continue
+				}
+				if !asked {
+					jeffreys, asked = jeffreysLog(was, m), true
+				}
+				if log := learnedBet(x, keep, was, m, seen, n, jeffreys); log > 0 {
+					won.add(log)
+				}
 			}
 		}
+		if won.sum > 0 {
+			all.add(won.log() + g.stake(a, level))
+		}
 	}
-	return won.log() - math.Log(float64(a.cells()*len(weaknesses)))
+	return all.log() - math.Log(float64(len(weaknesses)))
 }
 
-// cellBets gives the logs of the bets on the cells of an axis, each the mean over the weaknesses: from the first share on with ref nil
-// (known probabilities only), or since the reference.
-func (t *cellTest) cellBets(a *cellAxis, ref []uint32) (logs [fieldCells]float64) {
-	counts := t.cellsOf(a)
+// cellBets gives the logs of the bets on the cells and groups of an axis, each the mean over the weaknesses: from the first share on with
+// ref nil (known probabilities only), or since the reference.
+func (t *cellTest) cellBets(a *cellAxis, ref []uint32) (g *cellGroups, logs [2 * fieldCells]float64) {
+	g = new(cellGroups)
+	t.group(g, a, ref)
 	m, n, keep := float64(t.RefN), float64(t.N-t.RefN), 1-t.tolerance()
 	if ref == nil {
 		n = float64(t.N)
 	}
-	for k := range a.cells() {
-		seen, was := float64(counts[k]), 0.
-		if ref != nil {
-			was = float64(ref[k])
-			seen -= was
-		}
+	for k := range g.from[g.levels] {
+		seen, was := g.counts[k]-g.ref[k], g.ref[k]
 		if a.p != nil {
-			logs[k] = allBets(func(x float64) float64 { return knownBet(x, a.p[k], seen, n) })
+			logs[k] = allBets(func(x float64) float64 { return knownBet(x, g.p[k], seen, n) })
 			continue
 		}
 		j := jeffreysLog(was, m)
 		logs[k] = allBets(func(x float64) float64 { return learnedBet(x, keep, was, m, seen, n, j) })
 	}
-	return logs
+	return g, logs
 }
 
 // merge adds a later part.
