@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/touchstone-btc/touchstone/work/share"
 )
 
 // latencyRun feeds jobs of 30 s at 20 shares a minute. Shares of at least hoard times the difficulty are held until their job ends; a
@@ -128,4 +130,50 @@ func TestLatencyJobs(t *testing.T) {
 	require.Equal(t, uint32(1), test.Open[1].Shares)
 	test.arrive(&arrival{at: testStart, floor: 10, difficulty: 20})
 	require.NoError(t, test.check())
+}
+
+// A device that hoards high shares until clean_jobs comes sends them in the time that counts for no rate. They are seen all the same.
+func TestDeviceHoardsUntilCleanJobs(t *testing.T) {
+	plan := testPlan(t, nil)
+	for _, hoards := range []bool{true, false} {
+		r := rand.New(rand.NewPCG(5, 10))
+		d := NewDevice("hoarder", plan)
+		now := testStart
+		d.Open(now, "")
+		var held []Share
+		for number := uint64(1); number <= 1500; number++ {
+			j := Job{Time: now, Number: number, Tip: number, Clean: true, Difficulty: 1000, Network: 1e14}
+			d.Job(&j)
+			for i := range held {
+				held[i].Time = now.Add(200 * time.Millisecond)
+				d.Share(&held[i])
+			}
+			held = held[:0]
+			end := now.Add(time.Minute)
+			for {
+				now = now.Add(time.Duration(r.ExpFloat64() * 3e9))
+				if now.After(end) {
+					break
+				}
+				s := Share{Time: now, Job: number, Required: 1000, Difficulty: pareto(r, 1000), Word: share.Accepted, Nonce: r.Uint32(),
+					Extranonce2Size: 4}
+				if hoards && s.Difficulty >= 32_000 {
+					s.Word = share.Stale // by the time it comes
+					held = append(held, s)
+					continue
+				}
+				d.Share(&s)
+			}
+			now = end
+		}
+		report := d.Report()
+		f, found := finding(&report, TestLatency)
+		require.True(t, found)
+		if hoards {
+			require.Equal(t, Alarm, f.State, f.Words)
+		} else {
+			require.Equal(t, Clear, f.State, f.Words)
+		}
+		t.Log(f.Words)
+	}
 }
