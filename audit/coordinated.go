@@ -82,7 +82,7 @@ func coordinated(plan *Plan, devices []*Device) Finding {
 // coordinatedSilences is coordinated for what the devices gave.
 func coordinatedSilences(plan *Plan, devices []deviceSilences) Finding {
 	f := Finding{Test: TestCoordinated, Kind: Surveillance}
-	f.FalseAlarms = fmt.Sprintf("One in %s days", numberWords(1/plan.GapPerDay))
+	f.FalseAlarms = fmt.Sprintf("One in %s days of the whole fleet", numberWords(1/plan.GapPerDay))
 	f.Limits = "Cannot tell what devices have in common: one proxy, switch, pool or breaker that fails looks the same, so look there first. " +
 		"Knows only the longest silences that each device kept, in which its connection lived."
 	known := devices[:0:0]

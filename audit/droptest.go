@@ -68,8 +68,9 @@ var (
 const (
 	// maxDropSum bounds the sums: a device dead for months comes there.
 	maxDropSum = 1e290
-	// dropSure is ln(1/alpha) of the baseline: one honest device in a million has one that is too high at some time.
-	dropSure = 13.815510557964274
+	// dropSure is ln(1/alpha) of the baseline: one honest device in a thousand has one that is too high at some time, by a little, and the
+	// drift allowed is still between the two.
+	dropSure = 6.907755278982137
 )
 
 // rate returns the baseline in hashes per second, 0 as long as there is none.
@@ -279,6 +280,9 @@ func (t *dropTest) finding(c *context) Finding {
 	f.FalseAlarms = fmt.Sprintf("One in %s expected shares at least", numberWords(arl))
 	if c.perSecond > 0 {
 		f.FalseAlarms += fmt.Sprintf(", which this device takes %s for", spanWords(arl/c.perSecond))
+	}
+	if c.plan.Rated == 0 {
+		f.FalseAlarms += "; of one honest device in a thousand, whose own rate is learned too high, perhaps more"
 	}
 	allowed := fmt.Sprintf("its own earlier rate less %s of drift", percentWords(c.plan.Drift))
 	if c.plan.Rated > 0 {

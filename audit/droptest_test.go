@@ -10,11 +10,10 @@ import (
 
 // dropRunner runs a dropTest in expected shares, its baseline being the true rate.
 type dropRunner struct {
-	r        *rand.Rand
-	test     dropTest
-	plan     *Plan
-	now      float64 // expected shares at the baseline
-	watching bool
+	r    *rand.Rand
+	test dropTest
+	plan *Plan
+	now  float64 // expected shares at the baseline
 }
 
 func newDropRunner(seed uint64, arl float64) *dropRunner {

@@ -306,7 +306,7 @@ func (t *gapTest) finding(c *context) Finding {
 		t = &u
 	}
 	f := Finding{Test: TestGap, Kind: Surveillance}
-	f.FalseAlarms = fmt.Sprintf("One in %s days", numberWords(1/c.plan.GapPerDay))
+	f.FalseAlarms = fmt.Sprintf("One in %s days of one device", numberWords(1/c.plan.GapPerDay))
 	f.Limits = "Cannot see work taken away share by share without a pause, silences shorter than the one named, or what happens while the device is not connected. " +
 		"A device that restarts its mining process or its boards without dropping the connection looks the same."
 	perSecond := t.Rate * t.Density

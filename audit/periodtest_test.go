@@ -171,3 +171,40 @@ func TestPeriodMerge(t *testing.T) {
 	require.InDelta(t, a, b, 1.5, "but for the first shares of the later part, which set its prior")
 	require.Greater(t, b, 20.)
 }
+
+// TestSilentSlices lets whole devices take 72 seconds of each hour for somebody else: most are told in the first hour, all in three. Ones
+// that take as much share by share are not told by these tests, and say nothing of the sort.
+func TestSilentSlices(t *testing.T) {
+	plan := testPlan(t, nil)
+	first := 0
+	for seed := range uint64(6) {
+		m := simulate(plan, 300+seed)
+		m.silent = func(now time.Time) bool {
+			into := now.Sub(testStart) % time.Hour
+			return 40*time.Minute <= into && into < 40*time.Minute+72*time.Second
+		}
+		m.run(time.Hour)
+		r := m.device.Report()
+		if f, _ := finding(&r, TestGap); f.State == Alarm {
+			first++
+		}
+		m.run(2*time.Hour + 5*time.Minute)
+		r = m.device.Report()
+		gap, ok := finding(&r, TestGap)
+		require.True(t, ok)
+		period, ok := finding(&r, TestPeriod)
+		require.True(t, ok)
+		require.True(t, gap.State == Alarm || period.State == Alarm, "%s %s", gap.Words, period.Words)
+
+		m = simulate(plan, 300+seed)
+		m.skim = 0.02
+		m.run(3 * time.Hour)
+		r = m.device.Report()
+		for _, test := range []string{TestGap, TestPeriod, TestDrop} {
+			f, ok := finding(&r, test)
+			require.True(t, ok)
+			require.NotEqual(t, Alarm, f.State, f.Words)
+		}
+	}
+	require.GreaterOrEqual(t, first, 3)
+}

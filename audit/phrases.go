@@ -9,6 +9,9 @@ import (
 // bandWords says a rate and its band: "93.1 TH/s (between 91 and 95.3)".
 func bandWords(i Interval) string {
 	text := rateWords(i.Estimate)
+	if i.Estimate == 0 && i.High > 0 && i.High <= math.MaxFloat64 {
+		return fmt.Sprintf("nothing (less than %s)", rateWords(i.High))
+	}
 	if !(i.High > 0 && i.High <= math.MaxFloat64) {
 		return fmt.Sprintf("%s (at least %s)", text, rateWords(i.Low))
 	}
