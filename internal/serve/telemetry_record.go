@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/touchstone-btc/touchstone/stratum"
 )
@@ -76,10 +77,23 @@ const (
 
 // TelemetryReader puts together polls from the lines of a recording. It is for one goroutine. Its memory is bounded.
 type TelemetryReader struct {
-	polls map[telemetryKey]*TelemetryPoll
-	order []telemetryKey // of polls, the oldest first; some are gone
-	bytes int
-	ready []*TelemetryPoll
+	polls  map[telemetryKey]pendingPoll
+	order  []pendingKey // the oldest first; some are gone
+	serial int64
+	bytes  int
+	ready  []*TelemetryPoll
+}
+
+// pendingPoll is a poll that is not complete.
+type pendingPoll struct {
+	*TelemetryPoll
+	serial int64
+}
+
+// pendingKey is where it is found.
+type pendingKey struct {
+	telemetryKey
+	serial int64
 }
 
 // telemetryKey tells devices apart. The same device can be asked by two programs, in two sessions.
@@ -102,11 +116,11 @@ func (r *TelemetryReader) Add(l *stratum.Line) ([]*TelemetryPoll, error) {
 		return nil, errors.New("telemetry: reply and raw: want one of them")
 	}
 	if r.polls == nil {
-		r.polls = map[telemetryKey]*TelemetryPoll{}
+		r.polls = map[telemetryKey]pendingPoll{}
 	}
 	r.ready = nil
 	key := telemetryKey{string(l.Session), m.Worker, m.URL}
-	p := r.polls[key]
+	p := r.polls[key].TelemetryPoll
 	if p != nil && (p.Number != m.Poll || len(p.Replies) == maxTelemetryReplies) {
 		r.done(key)
 		p = nil
@@ -116,11 +130,12 @@ func (r *TelemetryReader) Add(l *stratum.Line) ([]*TelemetryPoll, error) {
 			r.oldest()
 		}
 		p = &TelemetryPoll{Worker: m.Worker, URL: m.URL, Number: m.Poll, Time: l.Time}
-		r.polls[key] = p
-		r.order = append(r.order, key)
+		r.serial++
+		r.polls[key] = pendingPoll{p, r.serial}
+		r.order = append(r.order, pendingKey{key, r.serial})
 	}
 	raw := []byte(m.Reply)
-	if m.Raw != nil {
+	if len(m.Raw) > 0 {
 		raw = m.Raw
 	}
 	p.Replies = append(p.Replies, TelemetryReply{Command: m.Command, Time: l.Time, Raw: raw, Err: m.Error})
@@ -133,31 +148,23 @@ func (r *TelemetryReader) Add(l *stratum.Line) ([]*TelemetryPoll, error) {
 
 // done takes a poll as complete.
 func (r *TelemetryReader) done(key telemetryKey) {
-	p := r.polls[key]
+	p := r.polls[key].TelemetryPoll
 	for i := range p.Replies {
 		r.bytes -= len(p.Replies[i].Raw)
 	}
 	delete(r.polls, key)
 	r.ready = append(r.ready, p)
 	if len(r.order) > 2*len(r.polls)+16 {
-		var order []telemetryKey
-		seen := make(map[telemetryKey]bool, len(r.polls))
-		for _, k := range r.order {
-			if r.polls[k] != nil && !seen[k] {
-				seen[k] = true
-				order = append(order, k)
-			}
-		}
-		r.order = order
+		r.order = slices.DeleteFunc(r.order, func(k pendingKey) bool { return r.polls[k.telemetryKey].serial != k.serial })
 	}
 }
 
 // oldest takes the poll that began first as complete.
 func (r *TelemetryReader) oldest() {
-	key := r.order[0]
+	k := r.order[0]
 	r.order = r.order[1:]
-	if r.polls[key] != nil {
-		r.done(key)
+	if r.polls[k.telemetryKey].serial == k.serial {
+		r.done(k.telemetryKey)
 	}
 }
 
