@@ -42,7 +42,7 @@ func TestLayoutNonces(t *testing.T) {
 			require.EqualValues(t, 1, cells[c.chip])
 			require.EqualValues(t, c.chip, (bits.ReverseBytes32(c.nonce)>>17&0xff)/2)
 		}
-		require.Zero(t, test.strangers())
+		require.Zero(t, test.strangers(0))
 	}
 }
 
@@ -62,7 +62,7 @@ func TestLayoutS9Stripes(t *testing.T) {
 			n := headers[76:80]
 			test.count(uint32(n[0]) | uint32(n[1])<<8 | uint32(n[2])<<16 | uint32(n[3])<<24)
 		}
-		return float64(test.strangers()) / float64(test.N) / (14. / 128)
+		return float64(test.strangers(0)) / float64(test.N) / (14. / 128)
 	}
 	require.Less(t, stripes("headers-mainnet-586657.bin"), 0.5)
 	require.InDelta(t, 1, stripes("headers-mainnet-300000.bin"), 0.35) // 2014, before the S9
@@ -74,7 +74,7 @@ func TestLayoutOf(t *testing.T) {
 		"Antminer S9": "Antminer S9", "antminer s9 (13.5T)": "Antminer S9", "Antminer S9i": "Antminer S9i", "Antminer S9k": "", "Antminer S9 SE": "",
 		"Antminer S19j Pro": "Antminer S19j Pro", "Antminer S19j Pro+": "", "Antminer S19j Pro 104T": "Antminer S19j Pro", "Antminer S19 Pro": "",
 		"Antminer S19 XP": "Antminer S19 XP", "Antminer S19 XP Hyd.": "", "Antminer S21": "BM1368", "Antminer S21 Pro": "BM1370", "Antminer S21+": "",
-		"NerdQAxe++": "BM1370", "": "", "cgminer/4.11.1": "", "Whatsminer M30S": "", "bm13": "",
+		"NerdQAxe++": "BM1370", "": "", "cgminer/4.11.1": "", "uniform": Uniform, "My uniform miner": "", "Whatsminer M30S": "", "bm13": "",
 	} {
 		l := LayoutOf(name)
 		if want == "" {
@@ -93,13 +93,22 @@ func TestLayoutOf(t *testing.T) {
 				cores++
 			}
 		}
-		require.Equal(t, l.Cores, cores, name)
+		if name != Uniform {
+			require.Equal(t, l.Cores, cores, name)
+		}
 		require.NotEmpty(t, l.Source)
 	}
 }
 
 // machine draws nonces.
 type nonceSource func(rng *rand.Rand) uint32
+
+// steps numbers chips by three, as ESP-Miner would for 77 of them.
+func (s nonceSource) steps(rng *rand.Rand) uint32 {
+	n := bits.ReverseBytes32(s(rng))
+	address := n >> 18 & 127 * 3
+	return bits.ReverseBytes32(n&^(0xff<<17) | address<<17)
+}
 
 // of a sound machine with a layout; alter may replace a core or chip by another.
 func soundNonces(l *Layout, chips int, alter func(rng *rand.Rand, core, chip int) bool) nonceSource {
@@ -147,6 +156,8 @@ var honestNonces = []struct {
 	{"unknown, sweeps a part", "", func(rng *rand.Rand) uint32 {
 		return rng.Uint32N(0xb0000000)&^0x00030000 | 0x40
 	}},
+	{"uniform", Uniform, func(rng *rand.Rand) uint32 { return rng.Uint32() }},
+	{"S19k Pro, chips numbered in steps of three", "Antminer S19k Pro", soundNonces(&layoutBM1366, 77, nil).steps},
 	{"one constant", "", func(rng *rand.Rand) uint32 { return 0x12345678 }},
 	{"uniform", "", func(rng *rand.Rand) uint32 { return rng.Uint32() }},
 	{"one core at what is tolerated", "BM1370", soundNonces(&layoutBM1370, 0, func(rng *rand.Rand, core, chip int) bool { return core == 9 && rng.Float64() < .2 })},
@@ -196,6 +207,13 @@ func TestCellAlarms(t *testing.T) {
 		marked      int
 	}{
 		{"dead core", "BM1370", soundNonces(&layoutBM1370, 0, dead(0, 33)), 0, nil, 5000, "Core 33 is silent (0 shares", 33},
+		{"part of a uniform one", Uniform, func(rng *rand.Rand) uint32 {
+			for {
+				if n := rng.Uint32(); n>>25 != 40 {
+					return n
+				}
+			}
+		}, 0, nil, 5000, "Part of the nonce space 40 is silent (0 shares", 40},
 		{"dead chip", "Antminer S19 XP", soundNonces(&layoutBM1366, 110, dead(1, 57)), 0, nil, 5000, "Chip 57 is silent (0 shares", 57 * 14},
 		{"dead chip of an S9", "Antminer S9", soundNonces(&layoutBM1387, 63, dead(1, 12)), 0, nil, 4000, "Chip 12 is silent (0 shares", -1},
 		{"weak core", "BM1366", soundNonces(&layoutBM1366, 0, func(rng *rand.Rand, core, _ int) bool { return core == 5 && rng.Float64() < .7 }), 0, nil, 25000, "Core 5 is weak", 5},

@@ -220,13 +220,15 @@ func (t *cellTest) findings(c *context) []Finding {
 func (t *cellTest) tells() string {
 	switch l := t.layout(); {
 	case t.Unfit > 0:
-		return fmt.Sprintf("%s shares, by parts of the nonce space as the machine's own first shares filled them (it is said to be a %s, but names cores that those don't have)", numberWords(float64(t.N)), t.Model)
+		return fmt.Sprintf("%s shares, by parts of the nonce space as the machine's own first shares filled them (it is said to be a %s, but names cores that those don't have)", countWords(t.N), t.Model)
 	case l == nil:
-		return fmt.Sprintf("%s shares, by parts of the nonce space as the machine's own first shares filled them (its layout is not known)", numberWords(float64(t.N)))
+		return fmt.Sprintf("%s shares, by parts of the nonce space as the machine's own first shares filled them (its layout is not known)", countWords(t.N))
+	case l.Cores == 0:
+		return fmt.Sprintf("%s shares, by parts of the nonce space, all of which it is known to search evenly", countWords(t.N))
 	case l.Chips > 0:
-		return fmt.Sprintf("%s shares, by the %d cores and %d chips of a %s (%s)", numberWords(float64(t.N)), l.Cores, l.Chips, l.Machine, l.Chip)
+		return fmt.Sprintf("%s shares, by the %d cores and %d chips of a %s (%s)", countWords(t.N), l.Cores, l.Chips, l.Machine, l.Chip)
 	default:
-		return fmt.Sprintf("%s shares, by the %d cores of a %s", numberWords(float64(t.N)), l.Cores, l.Chip)
+		return fmt.Sprintf("%s shares, by the %d cores of a %s", countWords(t.N), l.Cores, l.Chip)
 	}
 }
 
@@ -255,7 +257,7 @@ func (t *cellTest) accuse(f *Finding, c *context) string {
 	}
 	text = strings.ToUpper(text[:1]) + text[1:]
 	text += ". The odds against this being chance are " + oddsWords(f.Peak) + "."
-	if l := t.layout(); l != nil && dead*4 > l.Cores {
+	if l := t.layout(); l != nil && l.Cores > 0 && dead*4 > l.Cores {
 		text += fmt.Sprintf(" So many silent cells can also mean that the chips are no %s.", l.Chip)
 	}
 	return text
@@ -264,7 +266,7 @@ func (t *cellTest) accuse(f *Finding, c *context) string {
 // chipsFinding compares the chips that answer with those that are claimed, where nonces number them.
 func (t *cellTest) chipsFinding(c *context) *Finding {
 	l := t.layout()
-	if l == nil || !l.Seen || c.claim == nil || c.claim.Chips <= 1 || t.N == 0 {
+	if l == nil || !l.Seen || l.Cores == 0 || c.claim == nil || c.claim.Chips <= 1 || t.N == 0 {
 		return nil
 	}
 	boards := max(1, len(c.claim.Boards))
@@ -288,7 +290,7 @@ func (t *cellTest) chipsFinding(c *context) *Finding {
 		f.Words = fmt.Sprintf("Nonces of %s chips were seen so far; %s to a board are claimed.", numberWords(seen), numberWords(claimed))
 	case seen < math.Floor(claimed):
 		f.State = Clear
-		f.Words = fmt.Sprintf("Nonces of %s chips were seen, but %s to a board are claimed: the others gave no share among %s.", numberWords(seen), numberWords(claimed), numberWords(float64(t.N)))
+		f.Words = fmt.Sprintf("Nonces of %s chips were seen, but %s to a board are claimed: the others gave no share among %s.", numberWords(seen), numberWords(claimed), countWords(t.N))
 	default:
 		f.State = Clear
 		f.Words = fmt.Sprintf("Nonces of %s chips were seen; %s to a board are claimed.", numberWords(seen), numberWords(claimed))
@@ -387,6 +389,9 @@ func (t *cellTest) census(c *context) *Census {
 	default:
 		core := &t.axes()[0]
 		m.Layout = "the numbers of the cores, sixteen to a row"
+		if l.Cores == 0 {
+			m.Layout = "128 parts of the nonce space, sixteen to a row"
+		}
 		cells := t.cellsOf(core)
 		m.Counts, m.Columns = cells[:core.cells()], 16
 		for len(m.Counts) > 16 && m.Counts[len(m.Counts)-1] == 0 && core.p[len(m.Counts)-1] == 0 {

@@ -28,6 +28,7 @@ type cellTest struct {
 	Other string     `json:"other,omitempty"` // what else the device said to be
 	Fixed bool       `json:"fixed,omitzero"`  // the plan says the model
 	Unfit uint64     `json:"unfit,omitzero"`  // shares before the layout was found not to fit; 0 if it fits
+	Odd   bool       `json:"odd,omitzero"`    // chips are numbered otherwise than the machine's layout says: they are learned
 	Loss  float64    `json:"tolerance"`       // CellWeakness
 	Part  int        `json:"part,omitzero"`   // how often the learned part started
 	RefN  uint64     `json:"ref_n,omitzero"`
@@ -86,7 +87,7 @@ func (t *cellTest) model(name string, plan *Plan) {
 	case t.Model == "":
 		t.become(l)
 	case l.Chip == LayoutOf(t.Model).Chip && l.Machine == "": // the chip of the machine that we know
-	case l.Chip == LayoutOf(t.Model).Chip && t.Model == l.Chip && !t.Fixed: // the machine with the chip that we know
+	case l.Chip == LayoutOf(t.Model).Chip && t.Model == l.Chip && !t.Fixed && !t.Odd: // the machine with the chip that we know
 		t.become(l)
 	case l.Name() != t.Model && t.Other == "":
 		t.Other = l.Name()
@@ -138,6 +139,9 @@ func (t *cellTest) axes() []cellAxis {
 		return t.axes_
 	}
 	core := cellAxis{what: "core", whats: "cores", field: l.core, weight: .5}
+	if l.chip == nonceFields {
+		core.what, core.whats, core.weight = "part of the nonce space", "parts of the nonce space", 1
+	}
 	chip := cellAxis{what: "chip", whats: "chips", field: l.chip, shift: l.chipShift, weight: .5}
 	var sum float64
 	for _, w := range l.weights {
@@ -146,6 +150,10 @@ func (t *cellTest) axes() []cellAxis {
 	core.p = make([]float64, core.cells())
 	for k, w := range l.weights {
 		core.p[k] = w / sum * (1 - t.tolerance())
+	}
+	if l.chip == nonceFields {
+		t.axes_ = []cellAxis{core}
+		return t.axes_
 	}
 	if l.Chips > 0 {
 		chip.p = make([]float64, chip.cells())
@@ -189,9 +197,15 @@ func (t *cellTest) count(nonce uint32) {
 
 // look brings the peak up to date, and starts a part of the learned bets when it is time.
 func (t *cellTest) look(now time.Time) {
-	if t.layout() != nil && t.strangers() > 3+t.N/1000 {
-		t.Unfit = t.N
-		t.restart()
+	if l := t.layout(); l != nil {
+		switch few := 3 + t.N/1000; {
+		case t.strangers(0) > few:
+			t.Unfit = t.N
+			t.restart()
+		case l.Chips > 0 && t.strangers(1) > few:
+			t.Odd = true
+			t.become(LayoutOf(l.Chip))
+		}
 	}
 	t.Most.reach(t.logE(), now)
 	due := uint64(firstReference)
@@ -215,11 +229,11 @@ func (t *cellTest) look(now time.Time) {
 	t.Next = t.N + max(firstLook, t.N/32)
 }
 
-// strangers are the shares that name a core that chips of this layout don't have.
-func (t *cellTest) strangers() (n uint64) {
-	core := &t.axes()[0]
-	cells := t.cellsOf(core)
-	for k, p := range core.p {
+// strangers are the shares that name a core (axis 0), or a chip (axis 1), that machines of this layout don't have.
+func (t *cellTest) strangers(axis int) (n uint64) {
+	a := &t.axes()[axis]
+	cells := t.cellsOf(a)
+	for k, p := range a.p {
 		if p == 0 {
 			n += uint64(cells[k])
 		}
@@ -468,6 +482,9 @@ func (t *cellTest) merge(o *cellTest) {
 	if o.Model != "" {
 		if t.Model == "" && o.Unfit == 0 {
 			t.Fixed = o.Fixed
+			t.become(LayoutOf(o.Model))
+		} else if o.Odd && !t.Odd && t.layout() != nil && LayoutOf(o.Model).Chip == t.layout().Chip {
+			t.Odd = true
 			t.become(LayoutOf(o.Model))
 		} else if t.Model != o.Model && t.Other == "" {
 			t.Other = o.Model

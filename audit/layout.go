@@ -12,7 +12,7 @@ import (
 type Layout struct {
 	// Chip is the kind of chip, Machine the machine if its number of chips is known, "" for any with such chips.
 	Chip, Machine string
-	// Cores is how many cores a chip has, Chips how many chips a board, Boards how many boards the machine; 0 if not known. The boards of
+	// Cores is how many cores a chip has (0 of Uniform), Chips how many chips a board, Boards how many boards the machine; 0 if not known. The boards of
 	// a machine number their chips alike: nonces don't tell one from the other.
 	Cores, Chips, Boards int
 	// Seen says that somebody looked at nonces of real machines and found it so; otherwise it is only how drivers read them.
@@ -42,13 +42,8 @@ const (
 	nonceFields
 )
 
+// fieldCells is how many values a field has.
 const fieldCells = 128
-
-// names of the fields, for people.
-func (f nonceField) String() string {
-	return [...]string{"the upper seven bits of the last byte", "bits 10 to 15 and 0", "the upper seven bits of the third byte",
-		"the upper seven bits of the second byte", "the upper seven bits of the first byte", "the lower seven bits of the first byte"}[f]
-}
 
 const (
 	espMiner = "github.com/bitaxeorg/ESP-Miner:"
@@ -93,10 +88,16 @@ var (
 		core: fieldFirstLow, weights: coresBM1387(), chip: fieldLast, chipShift: 1}
 )
 
+// Uniform is the model of machines that are known to search all of the nonce space evenly, such as programs for tests: no chips that are
+// sold do.
+const Uniform = "uniform"
+
+var layoutUniform = Layout{Chip: Uniform, Seen: true, Source: "known of the machine", core: fieldFirst, weights: evenCores(128), chip: nonceFields}
+
 // layouts are the chips, then the machines whose chips were counted in captures of their serial lines (mujina) or whose drivers
 // say it (bmminer): with boards of three to a machine.
 var layouts = []*Layout{
-	&layoutBM1362, &layoutBM1366, &layoutBM1368, &layoutBM1370, &layoutBM1387,
+	&layoutBM1362, &layoutBM1366, &layoutBM1368, &layoutBM1370, &layoutBM1387, &layoutUniform,
 	layoutBM1362.machine("Antminer S19j Pro", 126),
 	layoutBM1366.machine("Antminer S19 XP", 110),
 	layoutBM1366.machine("Antminer S19k Pro", 77),
@@ -153,7 +154,7 @@ func LayoutOf(name string) *Layout {
 		}
 	}
 	for _, l := range layouts {
-		if l.Machine == "" && strings.Contains(flat, strings.ToLower(l.Chip)) {
+		if l.Machine == "" && (strings.Contains(flat, strings.ToLower(l.Chip)) && l != &layoutUniform || flat == l.Chip) {
 			return l
 		}
 	}

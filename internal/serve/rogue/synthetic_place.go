@@ -54,8 +54,7 @@ type place struct {
 
 func newPlace(name string, v *Vice) (place, error) {
 	p := place{chip: -1, core: -1, cell: -1, weak: v.Weak}
-	if name != "" {
-		layout := audit.LayoutOf(name)
+	if layout := audit.LayoutOf(name); name != "" && (layout == nil || layout.Chip != audit.Uniform) {
 		i := -1
 		if layout != nil {
 			i = slices.IndexFunc(models, func(m model) bool { return m.chip == layout.Chip })
