@@ -262,8 +262,14 @@ func (d *Device) Share(s *Share) {
 	if inTime && d.counts() && s.Difficulty >= d.floor {
 		d.arrive(s, job)
 	} else if d.floor > 0 && s.Difficulty >= d.floor {
-		// No share for rates, but it has its place among those of its job: hoarded ones come just when work is switched.
-		d.Tests.Latency.arrive(&arrival{at: d.Now, floor: d.floor, difficulty: s.Difficulty, share: s, job: job})
+		// No share for rates, but what it achieved and its place among those of its job count: hoarded ones come just when work is
+		// switched, and then they are late, not missing.
+		a := &arrival{at: d.Now, floor: d.floor, difficulty: s.Difficulty, share: s, job: job}
+		if d.warm {
+			d.Tests.Tail.arrive(a)
+			d.Tests.Luck.arrive(a)
+		}
+		d.Tests.Latency.arrive(a)
 	}
 	if s.Required > 0 {
 		d.Tests.Filter.share(s.Required, s.Difficulty)

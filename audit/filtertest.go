@@ -82,21 +82,26 @@ func (t *filterTest) share(required, difficulty float64) {
 	}
 }
 
-// raise sets the floor to the highest filter that a run speaks for.
+// raise sets the floor to the highest filter that a run speaks for: against the filter that there is, if there is one, since where it
+// lies far above the pool's difficulty every share speaks against that.
 func (o *filterOctave) raise() {
 	for i := o.top - 1; i >= 0; i-- {
 		f := math.Ldexp(1, o.Octave+1+i)
 		if f <= o.Floor {
 			return
 		}
-		if o.gain(i) >= filterClear {
+		gain := o.gain(i)
+		if o.Floor > 0 {
+			gain = float64(o.Runs[i].Shares) * math.Log(f/o.Floor)
+		}
+		if gain >= filterClear {
 			o.Floor = f
 			return
 		}
 	}
 }
 
-// gain returns the logarithm of what the run at level i multiplies a stake by.
+// gain returns the logarithm of what the run at level i multiplies a stake by: that on such a filter against none.
 func (o *filterOctave) gain(i int) float64 {
 	return float64(o.Runs[i].Shares)*float64(i+1)*math.Ln2 - o.Runs[i].Excess
 }

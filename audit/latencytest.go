@@ -16,7 +16,7 @@ import (
 //
 // Ranks, not times: shares that come after the job's end have their place too, and neither a rate that drifts nor stamps in whole
 // seconds matter (shares of one instant are taken in the order in which they came). When the floor changes within a job the shares
-// before and after are taken for two jobs.
+// before are left out: what they achieved may have been the reason, and then the last of them is more often the best.
 type latencyTest struct {
 	// Shares are those of jobs that are known.
 	Shares uint64 `json:"shares"`
@@ -78,7 +78,6 @@ func (t *latencyTest) arrive(a *arrival) {
 		o = &t.Open[older]
 	}
 	if o.Shares > 0 && o.Floor != a.floor || o.Shares == math.MaxUint32 {
-		t.settle(o, a.at)
 		*o = latencyJob{Number: number}
 	}
 	o.Floor = a.floor
