@@ -86,6 +86,13 @@ func (c *ServerSession) Offer(dst []byte, j *ServerJob, now time.Time) []byte {
 		c.vardiff.restart(now)
 	}
 	c.last = j
+	if c.Offered != nil {
+		mask := uint32(0)
+		if c.rolling {
+			mask = c.mask
+		}
+		c.Offered(Offer{j.Job, j.Clean, c.sent.target, mask}, now)
+	}
 	return append(dst, j.line...)
 }
 

@@ -34,6 +34,8 @@ const (
 type ServerSession struct {
 	// Owner is for whoever opened the session, so that a ServerHandler knows whose it is.
 	Owner any
+	// Offered, if not nil, is told of each job that is sent, when it is.
+	Offered func(o Offer, now time.Time)
 
 	server *Server
 	shares *share.Session

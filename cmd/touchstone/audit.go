@@ -38,15 +38,15 @@ Usage:
   touchstone audit FILE… [FLAGS]
   touchstone audit telemetry PATH… [FLAGS]   what machines say, against itself
 
-A FILE is a recording (a transcript, as --record of proxy and pool writes it), or
+A FILE is a recording (a transcript, as --record of proxy and pool writes), or
 lines as 'touchstone verify shares --json' and 'touchstone simulate' print them;
 a folder stands for all the .jsonl files in it, and - for standard input. Files
 are read in the order of their times, those that overlap together. Lines that
 are in several of them count once.
 
 A device is a worker's name; several machines that use one name at the same time
-are NAME, NAME #2 and so on. Where the beginning of a session is missing, nothing
-counts until it is known what the device works on.
+are NAME, NAME #2 and so on. Where the beginning of a session is missing,
+nothing counts until it is known what the device works on.
 
 Flags:
   --alpha A         how often an honest machine may be accused, ever; default
@@ -70,9 +70,10 @@ Flags:
 ` + auditPlanUsage + `More on recordings:
   sent, clean, network   verdict lines may say when a share's job was sent,
                          whether with clean_jobs, and the difficulty of a block
-  events                 {"time":…,"session":…,"worker":…,"event":"open"}, "close"
-                         and "gap" between verdict lines: without them silence
-                         at the beginning and end of sessions is not seen
+  events                 {"time":…,"session":…,"worker":…,"event":E} between
+                         verdict lines, E being "open", "close" or "gap":
+                         without them silence at the beginning and end of
+                         sessions is not seen
   claims                 {"time":…,"session":…,"worker":…,"claim":H/s,
                          "source":…}; in transcripts, answers of the devices
                          ("from":"telemetry")

@@ -26,7 +26,7 @@ type auditPlanFlags struct {
 	rated     hashRateFlag
 	model     string
 
-	planName, prefix string
+	planName string
 }
 
 // auditPlanUsage tells of what a file with a plan says.
@@ -54,7 +54,6 @@ any of these, each of which has a default:
 // add adds the flags to cmd; prefix is put before the names that would not
 // speak of an audit elsewhere.
 func (a *auditPlanFlags) add(cmd *cobra.Command, prefix string) {
-	a.prefix = prefix
 	a.planName = prefix + "plan"
 	f := cmd.Flags()
 	f.StringVar(&a.file, a.planName, "", "")

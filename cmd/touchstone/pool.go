@@ -224,6 +224,9 @@ func (c *poolCommand) serve(cmd *cobra.Command, backend *serve.Backend, printer 
 	if c.server.json {
 		config.StatusEvery = jsonStatus
 	}
+	if config.Audit, err = c.server.audit.config(cmd); err != nil {
+		return err
+	}
 	if config.Recorder, err = c.server.openRecorder(printer.print); err != nil {
 		return err
 	}

@@ -204,6 +204,9 @@ func (c *proxyCommand) run(cmd *cobra.Command, args []string) (err error) {
 			printer.print(serve.Notice{Text: text})
 		}
 	}
+	if config.Audit, err = c.server.audit.config(cmd); err != nil {
+		return err
+	}
 	if config.Recorder, err = c.server.openRecorder(printer.print); err != nil {
 		return err
 	}

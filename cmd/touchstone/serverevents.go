@@ -15,7 +15,7 @@ const serverEventsUsage = `  banned         address, reason, for
   record         file: recorded there from now on
   record_failed  file, error, sessions: nothing is recorded for now
   record_resumed file, lines (lost), elapsed
-`
+` + liveAuditEventsUsage
 
 // serverEventText is an event of listening and recording in words, and whether
 // it is a result.
@@ -39,5 +39,5 @@ func serverEventText(e serve.Event) (text string, result bool) {
 		return fmt.Sprintf("recording again in %s, after %s; %s missing there", e.File, formatDuration(e.Elapsed.Duration()),
 			count(int64(e.Lines), "line")), false
 	}
-	return eventText(e)
+	return auditEventText(e)
 }

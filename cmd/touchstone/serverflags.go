@@ -30,6 +30,7 @@ type serverFlags struct {
 	record         string
 	recordSize     sizeFlag
 	status         string
+	audit          liveAuditFlags
 	config         string
 	json           bool
 
@@ -68,7 +69,7 @@ const serverFlagsUsage = `  --listen HOST:PORT        where devices connect; rep
   --status HOST:PORT        where to see status by HTTP, / for JSON and /metrics
                             for Prometheus; default: 127.0.0.1 with port 3380
                             for pool, 3381 for proxy; off for none
-`
+` + liveAuditUsage
 
 // add adds the flags to cmd, with the addresses that it has by default.
 func (s *serverFlags) add(cmd *cobra.Command, listen, status string) {
@@ -88,6 +89,7 @@ func (s *serverFlags) add(cmd *cobra.Command, listen, status string) {
 	s.recordSize = 256 << 20
 	f.Var(&s.recordSize, "record-size", "")
 	f.StringVar(&s.status, "status", status, "")
+	s.audit.add(cmd)
 	f.BoolVar(&s.json, "json", false, "")
 	addConfigFlag(cmd, &s.config)
 	cmd.MarkFlagFilename("tls-cert")
@@ -143,7 +145,7 @@ func (s *serverFlags) check(cmd *cobra.Command) error {
 	case s.recordSize < minRecordSize:
 		return usageError(cmd, "--record-size: %s is less than %s", &s.recordSize, sizeText(minRecordSize))
 	}
-	return nil
+	return s.audit.check(cmd)
 }
 
 // checkAddress reports what is no address to listen on. A missing host means

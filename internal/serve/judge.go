@@ -16,6 +16,7 @@ type judge struct {
 	validator *share.Validator
 	onEvent   func(Event)
 	limits    judgeLimits
+	audit     *LiveAudit // nil if nothing is audited
 	// before is called before each message is judged, and judged with each verdict. For tests.
 	before func(w *witness)
 	judged func(w *witness, v *share.Verdict, err error)
@@ -69,6 +70,7 @@ type witness struct {
 	behind          int // messages missed since the last one that was queued
 
 	// What follows is for the goroutine of the judge.
+	watchEar
 	onlooker *stratum.Onlooker
 	shares   shareBook
 	failed   bool
@@ -109,6 +111,7 @@ const keptQueue = 1 << 20
 // watch begins to judge a connection. device is told what is found.
 func (j *judge) watch(session, peer, pool string, device *Device) *witness {
 	w := &witness{judge: j, session: session, peer: peer, pool: pool, device: device}
+	w.audit = j.audit.open(session, peer, pool, time.Now())
 	w.saw(stratum.FromTouchstone, []byte(`{"event":"open"}`), time.Now())
 	return w
 }
@@ -216,9 +219,11 @@ func (j *judge) one(w *witness, item *judgeItem, line []byte) {
 		if cause := recover(); cause != nil {
 			w.failed = true
 			w.unanswered.Store(0)
+			w.audit.interrupted(item.now)
 			j.onEvent(JudgeFailed{w.session, w.peer, fmt.Sprint(cause)})
 		}
 		if item.what == itemClose {
+			w.audit.close(item.now)
 			w.device.Gone(item.now)
 		}
 	}()
@@ -240,9 +245,11 @@ func (j *judge) one(w *witness, item *judgeItem, line []byte) {
 		w.device.Missed(item.n)
 		j.onEvent(JudgeBehind{w.session, item.n})
 		w.onlooker.Gap("the judge did not keep up", w)
+		w.audit.interrupted(item.now)
 	case itemTooLong:
 		w.device.Missed(1)
 		w.onlooker.Gap("a line was longer than a message may be", w)
+		w.audit.interrupted(item.now)
 	case itemClose:
 		w.onlooker.Close(item.now, w)
 	}

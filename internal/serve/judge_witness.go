@@ -28,6 +28,8 @@ func (w *witness) observe(from stratum.From, line []byte) {
 	}
 }
 
+var _ stratum.Watcher = (*witness)(nil)
+
 // listen hears what the onlooker is not interested in: who the device is, and where the pool sends it. m is what the line is read into,
 // if it has to be.
 func (w *witness) listen(from stratum.From, line []byte, m *stratum.Message) {
@@ -88,6 +90,7 @@ func (w *witness) Submitted(s *stratum.Submit) {
 		w.judge.judged(w, &v, err)
 	}
 	w.device.Judged(&v, err, w.now)
+	w.audit.share(&s.Submission, &v, err, w.now)
 	if v.Block {
 		w.judge.onEvent(blockSeen(w.session, w.pool, s.Submission.Text, &v))
 	}
@@ -106,6 +109,7 @@ func (w *witness) replied(s *bookedShare, reply stratum.Reply, turns uint64) {
 	w.named(s.text.Worker)
 	crossed := crossed(&s.verdict, s.err, reply, turns-s.turns)
 	w.device.Said(&s.verdict, s.err, reply, crossed, w.now.Sub(s.at))
+	w.audit.answered(s.text.Worker, reply.Accepted, s.err == nil && s.verdict.Word.Credited(), crossed, w.now)
 	switch {
 	case s.err != nil || reply.Accepted == s.verdict.Word.Credited():
 		return

@@ -9,6 +9,7 @@ import (
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 
+	"github.com/touchstone-btc/touchstone/audit"
 	"github.com/touchstone-btc/touchstone/stratum"
 	"github.com/touchstone-btc/touchstone/work"
 	"github.com/touchstone-btc/touchstone/work/node"
@@ -44,6 +45,9 @@ type PoolConfig struct {
 
 	// Devices is told of the devices. Default: one of the pool's own.
 	Devices *Devices
+
+	// Audit says how the devices are audited. Default: they are not.
+	Audit *AuditConfig
 
 	// Status is where the status is shown over HTTP, HOST:PORT; see
 	// [StatusServer]. Default: nowhere.
@@ -98,6 +102,7 @@ type Pool struct {
 	heard atomic.Int64
 
 	events *eventQueue
+	audit  *LiveAudit // nil if there is none
 	shares shareCount
 	tag    atomic.Pointer[string]
 
@@ -138,6 +143,9 @@ func NewPool(c PoolConfig) (*Pool, error) {
 	p.payees.init(c.Solo, c.Backend.Script)
 	p.conns.init()
 	var err error
+	if p.audit, err = newLiveAudit(c.Audit, p.emit); err != nil {
+		return nil, err
+	}
 	p.submitter, err = c.Backend.newSubmitter(p.submitted, p.emit)
 	return p, err
 }
@@ -212,6 +220,9 @@ func (p *Pool) Run(ctx context.Context) error {
 		Pending:     len(pending),
 	})
 
+	if p.audit != nil {
+		go p.audit.run()
+	}
 	// The submitter stops last, when no device can hand in a block any more.
 	var group, last sync.WaitGroup
 	sending, stopSending := context.WithCancel(context.WithoutCancel(ctx))
@@ -235,12 +246,14 @@ func (p *Pool) Run(ctx context.Context) error {
 	run(&group, func() error { return status.Run(ctx) })
 	group.Go(func() { p.follower.follow(ctx, next) })
 	group.Go(func() { p.tick(ctx) })
+	group.Go(func() { p.audit.poll(ctx, p.config.Recorder) })
 	if p.config.StatusEvery > 0 {
 		group.Go(func() { p.tell(ctx) })
 	}
 	group.Wait()
 	stopSending()
 	last.Wait()
+	p.audit.stop(auditDrain)
 
 	accepted, refused := p.shares.counts()
 	p.mu.Lock()
@@ -329,6 +342,12 @@ func (p *Pool) Reload(c PoolConfig) (changedThatNeedRestart []string, err error)
 		}
 	}
 	return changedThatNeedRestart, nil
+}
+
+// AuditReport returns what the devices' shares prove until about now; an error if nothing is audited. It is safe for concurrent use, and
+// the report must not be changed.
+func (p *Pool) AuditReport(ctx context.Context) (*audit.FleetReport, error) {
+	return p.audit.Report(ctx)
 }
 
 // emit tells an event.

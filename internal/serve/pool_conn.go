@@ -29,6 +29,7 @@ type poolConn struct {
 	shard  *poolShard
 	track  *Track
 	device *Device
+	audit  *liveSession
 
 	// mu makes the order of lines on the wire that of what the session says.
 	mu      sync.Mutex
@@ -59,8 +60,12 @@ func (p *Pool) serve(ctx context.Context, l *Lines, at *ListenAt) error {
 	secure := at.Config.TLS != nil
 	c.track = p.config.Recorder.Open(c.name, Opening{Peer: c.peer, TLS: secure}, now)
 	c.device = p.config.Devices.Connected(c.name, c.peer, "", now)
+	c.audit = p.audit.open(c.name, c.peer, "", now)
 	c.session = p.server.Open(now)
 	c.session.Owner = c
+	if c.audit != nil {
+		c.session.Offered = c.audit.Offered
+	}
 	p.conns.add(c)
 	p.emit(DeviceConnected{c.name, c.peer, secure})
 
@@ -88,6 +93,7 @@ func (p *Pool) serve(ctx context.Context, l *Lines, at *ListenAt) error {
 	}
 	c.mu.Unlock()
 	c.track.Close(end)
+	c.audit.close(end)
 	c.device.Gone(end)
 	p.emit(gone)
 	return err
@@ -119,7 +125,11 @@ func (c *poolConn) receive(line []byte) error {
 	c.now = time.Now()
 	c.track.Saw(stratum.FromMiner, line, c.now)
 	var err error
+	submits := c.accepted + c.refused
 	*out, err = c.session.Receive((*out)[:0], line, c.now)
+	if err == nil && submits == c.accepted+c.refused {
+		c.audit.Heard(c.now)
+	}
 	c.send(*out, c.lines.Reply)
 	c.tellDevice()
 	return err
@@ -166,6 +176,9 @@ func (c *poolConn) send(out []byte, write func([]byte, func())) {
 // tellDevice tells what changed to those who show it. The caller holds mu.
 func (c *poolConn) tellDevice() {
 	agent, worker := c.session.UserAgent(), c.session.Worker()
+	if agent != c.agent {
+		c.audit.Subscribed(agent, c.now)
+	}
 	if agent != c.agent || worker != c.worker {
 		// Whoever authorizes one name after the other fills no lists with them.
 		known := slices.Contains(c.workers, worker)
@@ -269,6 +282,7 @@ func (h poolHandler) Authorize(s *stratum.ServerSession, worker, _ string) error
 	}
 	if len(c.workers) < maxWorkersOfDevice && !slices.Contains(c.workers, worker) {
 		c.workers = append(c.workers, worker)
+		c.audit.Authorized(worker, c.now)
 	}
 	return nil
 }
@@ -305,6 +319,9 @@ func (h poolHandler) Judged(s *stratum.ServerSession, sub *stratum.Submit, v *sh
 		c.device.Is("", w)
 	}
 	c.device.Judged(v, err, c.now)
+	if v != nil {
+		c.audit.share(&sub.Submission, v, err, c.now)
+	}
 	credited := 0.0
 	if err == nil {
 		credited = v.Credited()

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/touchstone-btc/touchstone/audit"
 	"github.com/touchstone-btc/touchstone/work/share"
 )
 
@@ -40,6 +41,8 @@ type ProxyConfig struct {
 	Recording string
 	// Devices is told of the devices. Default: one of the proxy's own.
 	Devices *Devices
+	// Audit says how the devices are audited. Default: they are not.
+	Audit *AuditConfig
 	// Status is where the status is shown over HTTP, HOST:PORT; see StatusServer. Default: nowhere.
 	Status string
 	// OnEvent is told what happens, one call at a time, from a goroutine of its own: if it blocks, events are lost and counted, and
@@ -58,6 +61,8 @@ const (
 	proxyDrain = time.Second
 	// judgeDrain is how long it waits for its judge.
 	judgeDrain = time.Second
+	// auditDrain is how long it waits for its audit.
+	auditDrain = time.Second
 	// eventDrain is how long it waits for who is told of events.
 	eventDrain = time.Second
 )
@@ -72,6 +77,7 @@ type Proxy struct {
 	settings  atomic.Pointer[proxySettings]
 	upstreams *upstreams
 	judge     *judge
+	audit     *LiveAudit // nil if there is none
 	// easier judges by the difficulties that devices are given, where those are ours.
 	easier    *share.Validator
 	started   time.Time
@@ -122,6 +128,11 @@ func NewProxy(c ProxyConfig) (*Proxy, error) {
 	p := &Proxy{config: c, started: time.Now(), events: newEventQueue(c.OnEvent), flows: map[proxied]struct{}{}}
 	p.upstreams = newUpstreams(p.emit)
 	p.judge = newJudge(newValidator(), p.emit)
+	var err error
+	if p.audit, err = newLiveAudit(c.Audit, p.emit); err != nil {
+		return nil, err
+	}
+	p.judge.audit = p.audit
 	p.easier = newValidator()
 	if err := p.configure(c); err != nil {
 		return nil, err
@@ -231,6 +242,9 @@ func (p *Proxy) Run(ctx context.Context) error {
 		defer close(judged)
 		p.judge.run()
 	}()
+	if p.audit != nil {
+		go p.audit.run()
+	}
 	var group, serving sync.WaitGroup
 	fail := make(chan error, len(p.listeners)+1)
 	showing := make(chan struct{})
@@ -251,6 +265,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	}
 	group.Go(func() { p.upstreams.probe(ctx) })
 	group.Go(func() { p.look(ctx) })
+	group.Go(func() { p.audit.poll(ctx, p.config.Recorder) })
 	group.Wait()
 	p.drain()
 	serving.Wait()
@@ -263,6 +278,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	case <-judged:
 	case <-timer.C:
 	}
+	p.audit.stop(auditDrain)
 	p.emit(p.stopped())
 	p.events.close(eventDrain)
 	select {
@@ -436,6 +452,12 @@ func (p *Proxy) drain() {
 }
 
 var errStopped = errors.New("the proxy stopped")
+
+// AuditReport returns what the devices' shares prove until about now; an error if nothing is audited. It is safe for concurrent use, and
+// the report must not be changed.
+func (p *Proxy) AuditReport(ctx context.Context) (*audit.FleetReport, error) {
+	return p.audit.Report(ctx)
+}
 
 // emit tells an event. It does not wait for who is told.
 func (p *Proxy) emit(e Event) { p.events.put(e) }

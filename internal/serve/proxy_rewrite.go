@@ -97,6 +97,7 @@ func newRewriter(p *Proxy, s *proxySettings, lines *Lines, pool Conn, up *upstre
 	linked.Link = r.session
 	r.pools = newSide(p.config.Recorder.Open(SessionName(), linked, r.joined), p.judge.validator, r.joined)
 	r.who = &witness{judge: p.judge, session: r.session, peer: r.peer, pool: up.url.String(), device: r.status}
+	r.who.audit = p.audit.open(r.session, r.peer, r.who.pool, r.joined)
 	return r
 }
 
@@ -115,6 +116,7 @@ func (r *rewriter) run() error {
 	r.mu.Lock()
 	r.device.close(now)
 	r.pools.close(now)
+	r.who.audit.close(now)
 	r.mu.Unlock()
 	r.status.Gone(now)
 	r.left(now)
@@ -186,7 +188,7 @@ func (r *rewriter) fromDevice(line []byte, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.who.now, r.fate = now, fateForward
-	ticket := r.device.saw(stratum.FromMiner, line, now, deviceEar{r})
+	ticket := r.device.saw(stratum.FromMiner, line, now, deviceEar{r, r.who.watchEar})
 	r.who.listen(stratum.FromMiner, line, &r.message)
 	r.configured(line)
 	if r.fate == fateForward {
@@ -274,7 +276,7 @@ func (r *rewriter) give(d float64, now time.Time) {
 
 // tell sends the device a line.
 func (r *rewriter) tell(line []byte, now time.Time) {
-	r.device.saw(stratum.FromPool, line, now, quiet{})
+	r.device.saw(stratum.FromPool, line, now, quietWatcher{watchEar: r.who.watchEar})
 	if target, jobs, known := r.device.shares.Newest(); jobs != r.jobs {
 		if r.jobs = jobs; known {
 			r.status.Target(target, now)
@@ -284,7 +286,16 @@ func (r *rewriter) tell(line []byte, now time.Time) {
 }
 
 // deviceEar hears what crosses the device's side.
-type deviceEar struct{ *rewriter }
+type deviceEar struct {
+	*rewriter
+	watchEar
+}
+
+// quietWatcher hears what an audit wants to know, and nothing else.
+type quietWatcher struct {
+	quiet
+	watchEar
+}
 
 // Submitted decides what becomes of a share.
 func (r deviceEar) Submitted(s *stratum.Submit) {
@@ -299,6 +310,7 @@ func (r deviceEar) Submitted(s *stratum.Submit) {
 	}
 	r.who.judge.count(&v, err)
 	r.status.Judged(&v, err, r.who.now)
+	r.who.audit.share(&s.Submission, &v, err, r.who.now)
 	if v.Block {
 		r.proxy.emit(blockSeen(r.session, r.who.pool, s.Submission.Text, &v))
 	}

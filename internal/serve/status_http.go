@@ -38,6 +38,7 @@ const (
 //
 //	GET /         what it is, the sums over all, and its devices, as JSON: a StatusPage
 //	GET /workers  its workers, as JSON: a WorkersPage
+//	GET /audit    what the devices' shares prove, as JSON: an audit.FleetReport; /audit.html is the same as a page
 //	GET /metrics  for Prometheus
 //	GET /healthz  "ok"
 //
@@ -142,6 +143,7 @@ func (s *StatusServer) handler() http.Handler {
 	pages := map[string]http.HandlerFunc{
 		"/":        s.devices,
 		"/workers": s.workers,
+		"/audit":   s.audit, "/audit.html": s.auditPage,
 		"/metrics": metrics.ServeHTTP,
 		"/healthz": func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") },
 	}
@@ -157,7 +159,7 @@ func (s *StatusServer) handler() http.Handler {
 		case s.local && !localHost(r.Host):
 			refuse(w, http.StatusForbidden, "this status is for this machine: ask for localhost or 127.0.0.1, not for %.100q", r.Host)
 		case page == nil:
-			refuse(w, http.StatusNotFound, "nothing is here; there are /, /workers, /metrics and /healthz")
+			refuse(w, http.StatusNotFound, "nothing is here; there are /, /workers, /audit, /audit.html, /metrics and /healthz")
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			h.Set("Allow", "GET, HEAD")
 			refuse(w, http.StatusMethodNotAllowed, "the status can only be read: use GET")
