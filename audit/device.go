@@ -130,6 +130,9 @@ func (d *Device) Name() string { return d.Label }
 // Open says that the machine connected, and as what (its user agent; "" if it does not say).
 func (d *Device) Open(now time.Time, agent string) {
 	d.tick(now)
+	if d.First.IsZero() {
+		return
+	}
 	d.Agents = addWords(d.Agents, agent, maxAgents, maxName)
 	d.Tests.Cells.model(agent, d.plan)
 	d.Sessions = addClamped(d.Sessions, 1)
@@ -142,6 +145,9 @@ func (d *Device) Open(now time.Time, agent string) {
 // Close says that the connection ended. From then on no share can come.
 func (d *Device) Close(now time.Time) {
 	d.tick(now)
+	if d.First.IsZero() {
+		return
+	}
 	d.unlink()
 	d.idle(SpanDown)
 	d.record()
@@ -212,6 +218,9 @@ func (d *Device) Job(j *Job) {
 		d.level(kept.Number, kept.Difficulty)
 	}
 	d.tick(kept.Time)
+	if d.First.IsZero() {
+		return
+	}
 	kept.Time = d.Now // as the tests see it
 	if !d.Linked {
 		if d.Idle != SpanUnseen && d.Sessions > 0 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -163,6 +164,12 @@ func (d *Device) check() error {
 	}
 	if d.Rate > maxRate || d.Prior > 1e60 || d.Claimed > maxRate*maxSeconds || d.ClaimedSeconds > maxSeconds || d.Best > maxAchieved {
 		return outOfRange("number", d.Rate)
+	}
+	if exact := d.Exposure.Seconds(); math.Abs(d.Seen-exact) > 1e-6*exact || exact > d.Counted.Seconds()*(1+1e-6) {
+		return fmt.Errorf("exposure %v, seen %v, in %v: can't be", exact, d.Seen, d.Counted)
+	}
+	if d.ClaimedSeconds > d.Counted.Seconds()*(1+1e-6) || d.Claimed > maxRate*d.ClaimedSeconds {
+		return outOfRange("claimed", d.Claimed)
 	}
 	if d.Exposure.running {
 		return errors.New("exposure with a target in force")

@@ -42,6 +42,9 @@ func (t *tests) evidenceOf(logE *[len(evidence)]float64, cellsE *float64) float6
 	}
 	*logE = [len(evidence)]float64{claim, t.Above.logE(), tail, t.Luck.logE(), t.Period.logE(), cells, t.Latency.logE(),
 		t.Arrivals.logE(), t.Facts.logE(), claim + tail + cells}
+	for i, e := range logE {
+		logE[i] = max(-maxLogE, min(e, maxLogE)) // NaN goes through, to be found
+	}
 	return logMeanExp(logE[:])
 }
 

@@ -226,7 +226,7 @@ func (s *saidCounters) claim(c *Claim, yes uint64) {
 		case c.Accepted < s.Accepted:
 			s.Back++
 		default:
-			ours := float64(yes) - float64(s.Yes)
+			ours := max(0, float64(yes)-float64(s.Yes)) // once answers are seen, only they count, and they may be fewer
 			s.Extra += c.Accepted - s.Accepted - ours
 			s.Grew += ours
 		}

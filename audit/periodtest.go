@@ -308,6 +308,8 @@ func (t *periodTest) check() error {
 		if sum != t.Shares {
 			return fmt.Errorf("period test: %d shares in the slots, %d in all", sum, t.Shares)
 		}
+	} else if t.Shares > 0 {
+		return fmt.Errorf("period test: %d shares without slots", t.Shares)
 	}
 	return errors.Join(t.Base.check(), t.Summit.check())
 }
