@@ -280,7 +280,8 @@ func (d *Device) Share(s *Share) {
 		}
 		d.Tests.Latency.arrive(a)
 	}
-	if s.Required > 0 {
+	// What hoards shares sends the high ones together: that is no filter of its hardware.
+	if s.Required > 0 && inTime && s.Word.Credited() && !d.Now.Before(d.Until) {
 		d.Tests.Filter.share(s.Required, s.Difficulty)
 	}
 	if job != nil {
