@@ -12,8 +12,8 @@ import (
 //
 //	dR = (1 + xR)·dΛ - xR·dN
 //
-// with Λ the shares to be expected at the baseline: R-Λ is a supermartingale for every rate at or above the baseline, and so is the
-// mean over x. So there are at least A expected shares, on average, until the mean is A by chance.
+// with Λ the shares to be expected at the baseline: R-Λ is a supermartingale for every rate at or above the baseline, and so it is for
+// the weighted mean over x. So there are at least A expected shares, on average, until the mean is A by chance.
 //
 // The baseline is the lower end of a confidence sequence of the device's own shares, less the plan's Drift; or the plan's rated hash
 // rate less its Tolerance.
@@ -57,7 +57,9 @@ type dropTold struct {
 
 var (
 	dropGrid = [...]float64{0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.9}
-	dropLogs = func() (logs [len(dropGrid)]float64) {
+	// dropWeights are those of the mean. Large drops can do with little: a factor of 5 costs a dead device two or three shares.
+	dropWeights = [len(dropGrid)]float64{0.1, 0.13, 0.17, 0.12, 0.38, 0.07, 0.03}
+	dropLogs    = func() (logs [len(dropGrid)]float64) {
 		for i, x := range dropGrid {
 			logs[i] = math.Log1p(-x)
 		}
@@ -105,10 +107,9 @@ func (t *dropTest) pass(p *passing, plan *Plan) {
 		r := t.Sums[i]
 		r = min(r+growth[i]*(r+1/x), maxDropSum)
 		t.Sums[i] = r
-		mean += r
+		mean += r * dropWeights[i]
 		t.Runs[i].Log = min(t.Runs[i].Log+x*expected, maxLogE)
 	}
-	mean /= float64(len(dropGrid))
 	if mean <= t.Highest {
 		return
 	}
@@ -190,7 +191,7 @@ func (t *dropTest) merge(o *dropTest) {
 			t.Sums[i] = math.Exp(min(math.Log(t.Sums[i])+log, 660))
 		}
 		t.Sums[i] = min(t.Sums[i]+o.Sums[i], maxDropSum)
-		mean += t.Sums[i] / float64(len(dropGrid))
+		mean += t.Sums[i] * dropWeights[i]
 		run := o.Runs[i]
 		run.Shares, run.Exposure = run.Shares+before, min(run.Exposure+beforeExposure, math.MaxFloat64)
 		if whole := t.Runs[i].Log + log; t.Runs[i].Log > 0 && whole > run.Log {
@@ -247,15 +248,14 @@ func (t *dropTest) check() error {
 // dropDelay returns about how many shares, expected at the present rate, a drop of the fraction d would take until it is told, and
 // +Inf if it never would: base is the baseline as a part of the present rate.
 func dropDelay(d, base, arl float64) float64 {
-	best := 0.
+	least := math.Inf(1)
 	for i, x := range dropGrid {
 		// What ln R gains per share expected at the present rate.
-		best = max(best, x*base+(1-d)*dropLogs[i])
+		if gain := x*base + (1-d)*dropLogs[i]; gain > 0 {
+			least = min(least, math.Log(arl/dropWeights[i])/gain)
+		}
 	}
-	if !(best > 0) {
-		return math.Inf(1)
-	}
-	return math.Log(arl*float64(len(dropGrid))) / best
+	return least
 }
 
 // visibleDrop returns the smallest drop that would be told within so many expected shares, above 1 if none.
