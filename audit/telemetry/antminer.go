@@ -121,15 +121,6 @@ func (d *document) luxOS() {
 	for _, s := range d.all("POWER") {
 		fill(&r.Power, s.number(maxWatts, "Watts"))
 	}
-	groups := map[string]bool{}
-	for _, s := range d.all("POOLS") {
-		if s.yes("Stratum Active") && s.count("Accepted") > 0 {
-			groups[s.text("GROUP")+" "+s.text("User")] = true
-		}
-	}
-	if len(groups) > 1 {
-		d.odd("pools: it mines for %d groups or users at once", len(groups))
-	}
 }
 
 // auradine reads what Auradine's firmware has of its own.
@@ -172,7 +163,7 @@ func (d *document) sealminer() {
 			for k := range 4 {
 				most(&r.Temperature, s.number(maxDegrees, at("Temp "+strconv.Itoa(k))))
 			}
-			if !math.IsNaN(b.Rate) || b.Chips > 0 {
+			if (!math.IsNaN(b.Rate) || b.Chips > 0) && len(r.Boards) < maxBoards {
 				r.Boards = append(r.Boards, b)
 			}
 		}

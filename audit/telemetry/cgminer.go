@@ -244,6 +244,7 @@ func (d *document) activePool() {
 			most(&r.MaxDifficulty, v)
 		}
 	}
+	d.severalPools()
 	if math.IsNaN(r.Accepted) {
 		sum := 0.0
 		for _, p := range r.Pools {
@@ -252,6 +253,20 @@ func (d *document) activePool() {
 		if len(r.Pools) > 0 {
 			r.Accepted = sum
 		}
+	}
+}
+
+// severalPools notes that more than one pool had shares: one after the other, or at the same time, as firmware does that mines for its
+// maker too.
+func (d *document) severalPools() {
+	var names []string
+	for _, p := range d.reading.Pools {
+		if p.Accepted > 0 && len(names) < 4 {
+			names = append(names, fmt.Sprintf("%s as %s", quoteOdd(p.URL), quoteOdd(p.User)))
+		}
+	}
+	if len(names) > 1 {
+		d.odd("pools: several of them had shares of it: %s", strings.Join(names, ", "))
 	}
 }
 

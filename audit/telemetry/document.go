@@ -13,6 +13,8 @@ import (
 const (
 	// maxReplies is how many replies of one poll are read.
 	maxReplies = 64
+	// maxSections is how many objects of replies are read.
+	maxSections = 1024
 	// maxNotes is how many oddities, and unread replies, are told.
 	maxNotes = 64
 	// maxText is the most bytes of a machine's text that are kept.
@@ -147,6 +149,10 @@ func (d *document) envelope(command string, n *node, depth int) {
 
 // add appends a section.
 func (d *document) add(command, name string, n *node, when float64) {
+	if len(d.sections) == maxSections {
+		d.unread("%s: more than %d boards, pools and the like in all: the others are not read", command, maxSections)
+		return
+	}
 	d.sections = append(d.sections, section{command: command, name: name, node: n, when: when, doc: d})
 }
 

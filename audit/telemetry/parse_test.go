@@ -184,6 +184,12 @@ func TestTraps(t *testing.T) {
 	}
 }
 
+// TestSeveralPools names the pools that had shares.
+func TestSeveralPools(t *testing.T) {
+	r := Parse(folder(t, filepath.Join("testdata", "luxos")))
+	require.Contains(t, r.Oddities, "pools: several of them had shares of it: stratum+tcp://pool.example:3333 as acct.worker1, stratum+tcp://pool.example:3333 as acct.worker2")
+}
+
 // TestUnknown takes machines of which we know nothing, or which refuse.
 func TestUnknown(t *testing.T) {
 	r := Parse([]Reply{{"summary", []byte(`{"STATUS":[{"STATUS":"S","Description":"newminer 1.0"}],"SUMMARY":[{"Elapsed":10,"GHS av":5}]}`)}})
@@ -197,6 +203,9 @@ func TestUnknown(t *testing.T) {
 	r = Parse(nil)
 	require.Empty(t, r.Unread)
 	require.True(t, math.IsNaN(r.Rate) && math.IsNaN(r.Accepted) && math.IsNaN(r.Chips))
+	r = Parse([]Reply{{"stats", []byte(`{"STATUS":[{"STATUS":"S","Description":"bdminer"}],"STATS":[` + strings.Repeat(`{"Board Count":1,"0 MHS(Sample)":1},`, 5000) + `]}`)}})
+	require.Len(t, r.Boards, maxBoards)
+	require.Equal(t, []string{"stats: more than 1024 boards, pools and the like in all: the others are not read"}, r.Unread)
 	many := make([]Reply, maxReplies+7)
 	r = Parse(many)
 	require.Len(t, r.Unread, 2) // what is empty says the same
