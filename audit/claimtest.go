@@ -19,26 +19,29 @@ type claimTest struct {
 	Seen   claimed `json:"seen"`
 	Summit summit  `json:"summit"`
 	// Corners are the moments at which the terms were highest: what a peak needs when parts are joined.
-	Corners [len(claimGrid)]corner `json:"corners"`
+	Corners [claimBets]corner `json:"corners"`
 }
 
 // aboveTest bets that more is computed than is claimed: a test of its own, against every rate of (1+δ′)·claim or less, with the terms
 // (1+y)^N · e^(-yΛ) and a Λ of its own. It rises only when a share comes.
 type aboveTest struct {
-	Seen    claimed                `json:"seen"`
-	Summit  summit                 `json:"summit"`
-	Corners [len(aboveGrid)]corner `json:"corners"`
+	Seen    claimed           `json:"seen"`
+	Summit  summit            `json:"summit"`
+	Corners [claimBets]corner `json:"corners"`
 }
 
+// claimBets is the number of fractions that each of the two bets on.
+const claimBets = 10
+
 var (
-	claimGrid = [...]float64{0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 0.9}
-	aboveGrid = [...]float64{0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 2}
+	claimGrid = [claimBets]float64{0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.9}
+	aboveGrid = [claimBets]float64{0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 3}
 
 	claimLogs = logs1p(claimGrid[:], -1)
 	aboveLogs = logs1p(aboveGrid[:], +1)
 )
 
-func logs1p(grid []float64, sign float64) (logs [9]float64) {
+func logs1p(grid []float64, sign float64) (logs [claimBets]float64) {
 	for i, x := range grid {
 		logs[i] = math.Log1p(sign * x)
 	}
@@ -121,7 +124,7 @@ func (s *claimed) proven(alpha float64) Interval {
 }
 
 // terms returns the logs of the e-process's terms: n·ln(1±x) ± xΛ. sign is -1 for less than claimed, +1 for more.
-func terms(n, expected, sign float64, grid, logs *[9]float64) (terms [9]float64, top float64) {
+func terms(n, expected, sign float64, grid, logs *[claimBets]float64) (terms [claimBets]float64, top float64) {
 	top = math.Inf(-1)
 	for i := range terms {
 		terms[i] = n*logs[i] - sign*grid[i]*expected
@@ -130,13 +133,13 @@ func terms(n, expected, sign float64, grid, logs *[9]float64) (terms [9]float64,
 	return terms, top
 }
 
-func mixture(n, expected, sign float64, grid, logs *[9]float64) float64 {
+func mixture(n, expected, sign float64, grid, logs *[claimBets]float64) float64 {
 	t, _ := terms(n, expected, sign, grid, logs)
 	return max(-maxLogE, min(maxLogE, logMeanExp(t[:])))
 }
 
 // look takes in the present value where it may be a peak: of the mixture, or of one of its terms.
-func look(s *claimed, c *summit, corners *[9]corner, at time.Time, sign float64, grid, logs *[9]float64) {
+func look(s *claimed, c *summit, corners *[claimBets]corner, at time.Time, sign float64, grid, logs *[claimBets]float64) {
 	now, top := terms(float64(s.Shares), s.Expected, sign, grid, logs)
 	if top <= 0 { // each term was 0 at the start
 		return
@@ -154,7 +157,7 @@ func look(s *claimed, c *summit, corners *[9]corner, at time.Time, sign float64,
 
 // mergePeak joins the paths of two parts. The terms multiply, and so the joined mixture is known exactly at the end and at the later
 // part's corners. Between them its peak may have been a little higher than what is kept: never lower, so alarms stay valid.
-func mergePeak(s *claimed, c *summit, corners *[9]corner, o *claimed, theirs *[9]corner, end time.Time, sign float64, grid, logs *[9]float64) {
+func mergePeak(s *claimed, c *summit, corners *[claimBets]corner, o *claimed, theirs *[claimBets]corner, end time.Time, sign float64, grid, logs *[claimBets]float64) {
 	points := append(theirs[:], corner{Shares: o.Shares, Expected: o.Expected, At: end})
 	points = slices.Clone(points)
 	for i := range points {
@@ -175,7 +178,7 @@ func mergePeak(s *claimed, c *summit, corners *[9]corner, o *claimed, theirs *[9
 	}
 }
 
-func checkCorners(corners *[9]corner) error {
+func checkCorners(corners *[claimBets]corner) error {
 	for _, k := range corners {
 		if !(k.Expected >= 0 && k.Expected <= maxExpected) {
 			return errors.New("expected shares at a peak: want 0 to 1e14")
@@ -238,7 +241,7 @@ const usefulDeviation = 0.2
 
 // visible returns the smallest deviation from the claim, as a fraction of it, that the test most likely (9 times in 10) would have seen
 // by now, when honest shares were to be expected; above 1 if it is none. factor is the tolerance's.
-func visible(honest, factor, threshold, sign float64, grid, logs *[9]float64) float64 {
+func visible(honest, factor, threshold, sign float64, grid, logs *[claimBets]float64) float64 {
 	seen := func(d float64) bool {
 		mean := (1 + sign*d) * honest
 		n := max(0, mean-sign*1.2816*math.Sqrt(max(0, mean)))
@@ -262,7 +265,7 @@ func visible(honest, factor, threshold, sign float64, grid, logs *[9]float64) fl
 }
 
 // neededFor returns about how many honest shares make a deviation visible.
-func neededFor(deviation, factor, threshold, sign float64, grid, logs *[9]float64) float64 {
+func neededFor(deviation, factor, threshold, sign float64, grid, logs *[claimBets]float64) float64 {
 	low, high := 0., 1.
 	for ; visible(high, factor, threshold, sign, grid, logs) > deviation; high *= 2 {
 		if low = high; high > 1e12 {

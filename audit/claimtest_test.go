@@ -67,7 +67,7 @@ func TestClaimPeaks(t *testing.T) {
 				grid = aboveGrid
 			}
 			for _, x := range grid {
-				sum += math.Pow(1+sign*x, n) * math.Exp(-sign*x*expected) / 9
+				sum += math.Pow(1+sign*x, n) * math.Exp(-sign*x*expected) / claimBets
 			}
 			return math.Log(sum)
 		}
