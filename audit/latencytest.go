@@ -9,6 +9,8 @@ import (
 // latencyTest bets that the best shares of a job come later than its others: a device that hoards them until it knows whether they
 // are worth more elsewhere sends them when the job ends.
 //
+// All jobs on the same block are one job here: what is hoarded is kept until there is a new block, over many jobs.
+//
 // When an honest machine finds shares says nothing about what they achieve, so the best of a job's k shares is with the same
 // probability the first to come, the second, … the last: its rank r is uniform on 1…k, whatever the rate did. A stake is multiplied
 // by 1 + a(2(r-½)/k - 1), which is 1 on average, and more if the best comes late. Only jobs whose best share is at least c times what
@@ -27,14 +29,21 @@ type latencyTest struct {
 	Summit summit                      `json:"summit"`
 }
 
-// latencyJob is a job whose shares may still come.
+// latencyJob is a job whose shares may still come, or all jobs on a block.
 type latencyJob struct {
+	// Number is that of the first of these jobs that had a share, Tip the block, 0 if it is not known.
 	Number uint64  `json:"number"`
+	Tip    uint64  `json:"tip,omitzero"`
 	Floor  float64 `json:"floor"`
 	Shares uint32  `json:"shares"`
 	// Best is the highest difficulty achieved, Rank the place of that share.
 	Best float64 `json:"best"`
 	Rank uint32  `json:"rank"`
+}
+
+// has says that a job is this one, or one on the same block.
+func (o *latencyJob) has(j *Job) bool {
+	return o.Number != 0 && (o.Number == j.Number || o.Tip != 0 && o.Tip == j.Tip)
 }
 
 // latencyLevel are jobs whose best share achieved at least 4^level times what counts.
@@ -59,26 +68,25 @@ func (t *latencyTest) arrive(a *arrival) {
 		return
 	}
 	number := a.job.Number
-	if number < t.Open[0].Number {
-		return // too late to tell
-	}
 	var o *latencyJob
-	switch number {
-	case t.Open[1].Number:
+	switch {
+	case t.Open[1].has(a.job):
 		o = &t.Open[1]
-	case t.Open[0].Number:
+	case t.Open[0].has(a.job):
 		o = &t.Open[0]
+	case number < t.Open[0].Number:
+		return // too late to tell
 	default: // a new one: the older of the two ends, or one that never had a share comes in between
 		older := 0
 		t.settle(&t.Open[older], a.at)
 		if number > t.Open[1].Number {
 			t.Open[0], older = t.Open[1], 1
 		}
-		t.Open[older] = latencyJob{Number: number}
+		t.Open[older] = latencyJob{Number: number, Tip: a.job.Tip}
 		o = &t.Open[older]
 	}
 	if o.Shares > 0 && o.Floor != a.floor || o.Shares == math.MaxUint32 {
-		*o = latencyJob{Number: number}
+		*o = latencyJob{Number: o.Number, Tip: o.Tip}
 	}
 	o.Floor = a.floor
 	o.Shares++
@@ -183,7 +191,7 @@ func (t *latencyTest) check() error {
 func (t *latencyTest) finding(c *context) Finding {
 	f := Finding{
 		Test: TestLatency, Kind: Evidence, Threshold: c.threshold, LogE: t.logE(),
-		Limits: "Sees only that the best share of a job comes later than the job's other shares. A share that is kept back for good, or one " +
+		Limits: "Sees only that the best share for a block comes later than the others for it. A share that is kept back for good, or one " +
 			"held for less than the time between two shares, leaves no trace here.",
 	}
 	f.Peak = t.Summit.with(f.LogE)
@@ -222,22 +230,22 @@ func (t *latencyTest) finding(c *context) Finding {
 		f.State = Alarm
 		f.Since = t.Summit.since(c.threshold)
 		l, times, mean := show(best)
-		which := "with several shares"
+		which := "that got several shares"
 		if best > 0 {
 			which = fmt.Sprintf("whose best share had at least %s times the difficulty asked for", numberWords(times))
 		}
-		f.Words = fmt.Sprintf("High shares come late. In %s jobs %s, the best came after %s of the job's shares on average; half is "+
+		f.Words = fmt.Sprintf("High shares come late. For %s blocks %s, the best came after %s of all that was sent for the block, on average; half is "+
 			"honest. The odds against this being chance are %s.", countWords(l.Jobs), which, percentWords(mean), oddsWords(f.Peak))
 	case power >= 0:
 		f.State = Clear
 		_, times, mean := show(power)
-		f.Words = fmt.Sprintf("No sign that high shares come late: the best of a job comes after %s of its shares on average, and half is "+
+		f.Words = fmt.Sprintf("No sign that high shares come late: the best for a block comes after %s of what is sent for it, on average, and half is "+
 			"to be expected.", percentWords(mean))
-		f.Power = fmt.Sprintf("Would have seen by now if all shares of at least %s times the difficulty asked for were held until their "+
-			"job ends.", numberWords(times))
+		f.Power = fmt.Sprintf("Would have seen by now if all shares of at least %s times the difficulty asked for were held until the "+
+			"next block.", numberWords(times))
 	default:
 		f.State = TooEarly
-		f.Words = fmt.Sprintf("Too few jobs with several shares to see whether high ones come late: %s so far.", countWords(settled))
+		f.Words = fmt.Sprintf("Too few blocks with several shares to see whether high ones come late: %s so far.", countWords(settled))
 		if gain := t.Levels[0].Most; gain > 0 {
 			f.NeedShares = needShares(float64(t.Shares) * ((c.threshold+latencyLogStakes)/gain - 1))
 		} else {

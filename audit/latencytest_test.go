@@ -118,7 +118,7 @@ func TestLatencyJobs(t *testing.T) {
 	send(5, 10, 20)
 	send(6, 10, 30)
 	send(5, 10, 40)
-	require.Equal(t, [2]latencyJob{{5, 10, 2, 40, 2}, {6, 10, 1, 30, 1}}, test.Open)
+	require.Equal(t, [2]latencyJob{{5, 0, 10, 2, 40, 2}, {6, 0, 10, 1, 30, 1}}, test.Open)
 	send(3, 10, 50)
 	require.Equal(t, uint64(3), test.Shares)
 	send(8, 10, 11)
@@ -176,4 +176,25 @@ func TestDeviceHoardsUntilCleanJobs(t *testing.T) {
 		}
 		t.Log(f.Words)
 	}
+}
+
+// TestLatencyOfBlocks: all jobs on one block are one, however many there are.
+func TestLatencyOfBlocks(t *testing.T) {
+	var test latencyTest
+	number := uint64(0)
+	for tip := uint64(1); tip <= 40; tip++ {
+		first := number + 1
+		for range 20 {
+			number++
+			for range 5 {
+				test.arrive(&arrival{at: testStart, floor: 10, difficulty: 11, job: &Job{Number: number, Tip: tip}})
+			}
+		}
+		// One that was found at the block's first job, and kept until the next.
+		test.arrive(&arrival{at: testStart, floor: 10, difficulty: 1000, job: &Job{Number: first, Tip: tip}})
+	}
+	require.Equal(t, uint64(38), test.Levels[0].Jobs, "two are open")
+	require.InDelta(t, 38*100.5/101, test.Levels[0].Place, 1e-9)
+	require.Greater(t, test.logE(), 13.8)
+	require.NoError(t, test.check())
 }
