@@ -217,7 +217,7 @@ func (t *claimTest) check() error {
 func (t *aboveTest) pass(p *passing, plan *Plan) { t.Seen.pass(p, 1+plan.ToleranceAbove, 0) } // at once
 
 func (t *aboveTest) arrive(a *arrival) {
-	if a.claim > 0 {
+	if a.claim > 0 && !a.early {
 		t.Seen.Shares = addClamped(t.Seen.Shares, 1)
 		look(&t.Seen, &t.Summit, &t.Corners, a.at, +1, &aboveGrid, &aboveLogs)
 	}

@@ -63,10 +63,14 @@ type deviceState struct {
 	// Nanoseconds in which it was so: with work, of these counting; and those of spans.
 	Worked  time.Duration `json:"worked_ns"`
 	Counted time.Duration `json:"counted_ns"`
-	Down    time.Duration `json:"down_ns"`
-	Unseen  time.Duration `json:"unseen_ns"`
-	NoWork  time.Duration `json:"no_work_ns"`
-	Spans   spanList      `json:"spans"`
+	// Start is when time last began to count, Passed the end of what counted, Held says that a claim held then.
+	Start  time.Time     `json:"start,omitzero"`
+	Passed time.Time     `json:"passed,omitzero"`
+	Held   bool          `json:"held,omitzero"`
+	Down   time.Duration `json:"down_ns"`
+	Unseen time.Duration `json:"unseen_ns"`
+	NoWork time.Duration `json:"no_work_ns"`
+	Spans  spanList      `json:"spans"`
 
 	// Jobs are the latest, that of number n at n%keptJobs.
 	Jobs []Job `json:"jobs,omitempty"`
@@ -300,7 +304,7 @@ const maxAchieved = 1e68
 func (d *Device) arrive(s *Share, job *Job) {
 	d.Exposure.Count(1)
 	a := &d.arriving
-	*a = arrival{at: d.Now, floor: d.floor, difficulty: s.Difficulty, claim: d.claims(d.Now), share: s, job: job}
+	*a = arrival{at: d.Now, floor: d.floor, difficulty: s.Difficulty, claim: d.claims(d.Now), early: d.early(), share: s, job: job}
 	t := &d.Tests
 	t.Tail.arrive(a)
 	t.Luck.arrive(a)
@@ -325,10 +329,6 @@ func (d *Device) Answered(accepted, credited, crossed bool) {
 func (d *Device) Claim(c *Claim) {
 	d.tick(c.Time)
 	if d.First.IsZero() {
-		return
-	}
-	d.claimNotes(c.Notes)
-	if !c.says() {
 		return
 	}
 	held := holdClaim(c)

@@ -99,6 +99,7 @@ func (d *Device) merge(o *Device) {
 	d.Now, d.Ahead = o.Now, o.Ahead
 	d.Linked, d.Idle, d.Since = o.Linked, o.Idle, o.Since
 	d.Jobs, d.Levels, d.Tip, d.Fresh, d.Late, d.Until = o.Jobs, o.Levels, o.Tip, o.Fresh, o.Late, o.Until
+	d.Start, d.Passed, d.Held = o.Start, o.Passed, o.Held
 	if o.Said != nil {
 		d.Said, d.Rate, d.RateAt = o.Said, o.Rate, o.RateAt
 	}

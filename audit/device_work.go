@@ -62,13 +62,17 @@ func (d *Device) settle(now time.Time) {
 			return
 		}
 		d.Tests.Claim.pass(&p, d.plan)
-		d.Tests.Drop.pass(&p, d.plan)
+		d.Tests.Drop.late(&p, d.plan)
 	}
 }
 
 // pass hands time that counts to the tests.
 func (d *Device) pass(from, to time.Time, passed time.Duration) {
 	p := passing{from: from, to: to, floor: d.floor, exposure: passed.Seconds() * d.perHash, claim: d.claims(from)}
+	if held := p.claim > 0; held != d.Held || !from.Equal(d.Passed) {
+		d.Start, d.Held = from, held
+	}
+	d.Passed = to
 	d.Counted += passed
 	d.Exposure.add(passed, d.weight)
 	d.Seen += p.exposure
@@ -82,9 +86,15 @@ func (d *Device) pass(from, to time.Time, passed time.Duration) {
 	d.Delay.put(&p, d.plan.Lag)
 	t := &d.Tests
 	t.Above.pass(&p, d.plan)
+	t.Drop.learn(&p)
 	t.Gap.pass(&p, d.plan)
 	t.Period.pass(&p)
 	t.Arrivals.pass(&p, d.plan)
+}
+
+// early reports whether a share that comes now may have been found before time began to count.
+func (d *Device) early() bool {
+	return !d.Passed.Equal(d.Now) || d.Now.Sub(d.Start) < d.plan.Lag || (d.claims(d.Now) > 0) != d.Held
 }
 
 // prior returns a rate for the confidence sequence to be narrowest around, known before anything counts: the one claimed, or what a pool

@@ -83,8 +83,22 @@ func (t *dropTest) rate() float64 {
 	return t.Base.Low * t.Keep
 }
 
-// pass comes late by the plan's Lag, so that shares on their way are not missed.
+// pass is learn and late for a device whose shares are there at once.
 func (t *dropTest) pass(p *passing, plan *Plan) {
+	t.learn(p)
+	t.late(p, plan)
+}
+
+// learn has the baseline know of time at once: if it heard of that as late as the sums, it would take the shares of the lag for more
+// than they are, and the device's own rate for higher than it is.
+func (t *dropTest) learn(p *passing) {
+	if p.exposure > 0 && p.exposure <= math.MaxFloat64 {
+		t.Base.pass(p.exposure)
+	}
+}
+
+// late comes late by the plan's Lag, so that shares on their way are not missed.
+func (t *dropTest) late(p *passing, plan *Plan) {
 	if !(p.exposure > 0 && p.exposure <= math.MaxFloat64) {
 		return
 	}
@@ -96,7 +110,6 @@ func (t *dropTest) pass(p *passing, plan *Plan) {
 			t.Runs[i] = t.begin(p.to)
 		}
 	}
-	t.Base.pass(p.exposure)
 	if !(expected > 0) {
 		return
 	}
@@ -160,7 +173,9 @@ func (t *dropTest) tell(mean float64) {
 }
 
 func (t *dropTest) arrive(a *arrival) {
-	t.Base.arrive(dropSure)
+	if !a.early {
+		t.Base.arrive(dropSure)
+	}
 	if t.Expected == 0 {
 		return // no baseline yet
 	}

@@ -166,7 +166,9 @@ func (s *periodSlots) add(slot int, exposure float64) {
 func (t *periodTest) arrive(a *arrival) {
 	counts := t.Slots != nil && t.Silent < periodSilence
 	t.Silent = 0
-	t.Base.arrive(periodSure)
+	if !a.early {
+		t.Base.arrive(periodSure)
+	}
 	if !counts {
 		return
 	}

@@ -34,8 +34,11 @@ type arrival struct {
 	// honest device, whatever its past.
 	floor, difficulty float64
 	claim             float64 // as in passing
-	share             *Share
-	job               *Job // its own, nil if not known; good for this call only
+	// early says that it may have been on its way, for up to the plan's Lag, since before time began to count (or a claim to hold): who
+	// would take it for more work than time allows is not to count it.
+	early bool
+	share *Share
+	job   *Job // its own, nil if not known; good for this call only
 }
 
 // context is what tests may know of the rest when they make their findings.
