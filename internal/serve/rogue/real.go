@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,8 @@ type RealConfig struct {
 	Pool string
 	// Second is the pool that a device with the vice elsewhere works for at times.
 	Second string
+	// Says are the URLs that telemetry names for Pool and Second. Default: themselves.
+	Says [2]string
 	// Rate is how many hashes it computes in a second: really, one by one, so that thousands are a good number. Default: 20 000.
 	Rate float64
 	// Vice is what is wrong with it. Those of chips and cores, and those of honest devices, are for synthetic ones only.
@@ -57,6 +60,8 @@ type RealCount struct {
 	Hashes    float64 // for whomever
 	Found     uint64  // shares, for Pool
 	Sent      uint64  // to Pool
+	Accepted  uint64  // by Pool, as far as it answered
+	Rejected  uint64
 	Withheld  uint64
 	Elsewhere uint64  // sent to Second
 	Best      float64 // the highest difficulty of what was sent
@@ -79,12 +84,16 @@ type submission struct {
 	required, difficulty float64
 }
 
+// firstID is below those of shares, and above those of the client's requests.
+const firstID = 1 << 32
+
 // link is a connection to a pool.
 type link struct {
 	device     *Real
 	conn       net.Conn
 	client     *stratum.Client
-	id         uint64
+	id         uint64 // of the latest share
+	message    stratum.Message
 	work       *stratum.ClientWork
 	builder    *work.HeaderBuilder
 	cleaned    bool // a new block came
@@ -104,6 +113,11 @@ var realVices = []string{"", "skim", "withhold", "overreport", "drop", "gap", "c
 func StartReal(ctx context.Context, c RealConfig) (*Real, error) {
 	if c.Rate == 0 {
 		c.Rate = 20_000
+	}
+	for i, url := range []string{c.Pool, c.Second} {
+		if c.Says[i] == "" {
+			c.Says[i] = url
+		}
 	}
 	known := false
 	for _, name := range realVices {
@@ -161,7 +175,7 @@ func (d *Real) dial(ctx context.Context, url string) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &link{device: d, conn: conn, id: 1 << 32}
+	l := &link{device: d, conn: conn, id: firstID}
 	l.client = stratum.NewClient(stratum.ClientConfig{
 		Worker: d.config.Worker, Password: "x", UserAgent: "touchstone-rogue/1", VersionMask: work.MaskBIP320, Handler: l,
 	})
@@ -204,6 +218,7 @@ func (d *Real) listen(l *link) {
 	for err == nil && in.Scan() {
 		d.mu.Lock()
 		var answer []byte
+		d.answered(l, in.Bytes())
 		answer, err = l.client.Receive(nil, in.Bytes(), time.Now())
 		l.write(answer)
 		if l.cleaned {
@@ -222,6 +237,21 @@ func (d *Real) listen(l *link) {
 	}
 	l.work = nil
 	d.mu.Unlock()
+}
+
+// answered counts the answers to shares, which the client knows nothing of. The caller holds mu.
+func (d *Real) answered(l *link, line []byte) {
+	if l != d.links[0] || stratum.Decode(line, &l.message) != nil || l.message.Method != "" {
+		return
+	}
+	if id, err := strconv.ParseUint(string(l.message.ID), 10, 64); err != nil || id <= firstID {
+		return
+	}
+	if l.message.Refused() {
+		d.count.Rejected++
+	} else {
+		d.count.Accepted++
+	}
 }
 
 // write sends lines. The caller holds the device's mu.

@@ -61,21 +61,17 @@ func (d *Real) reply(command string) any {
 	if v := &d.config.Vice; v.Name == "overreport" {
 		claim += v.X
 	}
-	// What a device that lies says is what it computes for all; what an honest one computes is for us.
-	mhs := claim * count.Hashes / max(up.Seconds(), 1) / 1e6
-	if d.config.Vice.Name != "" {
-		mhs = claim * d.config.Rate / 1e6
-	}
+	mhs := claim * d.config.Rate / 1e6
 	status := func(code int, text string) []any {
 		return []any{map[string]any{"STATUS": "S", "When": time.Now().Unix(), "Code": code, "Msg": text, "Description": "cgminer 4.12.0"}}
 	}
-	accepted := count.Sent
+	accepted := count.Accepted
 	switch command {
 	case "version":
 		return map[string]any{"STATUS": status(22, "CGMiner versions"), "VERSION": []any{map[string]any{"CGMiner": "4.12.0", "API": "3.7"}}, "id": 1}
 	case "summary":
 		return map[string]any{"STATUS": status(11, "Summary"), "SUMMARY": []any{map[string]any{
-			"Elapsed": int(up.Seconds()), "MHS av": mhs, "MHS 5s": mhs, "Accepted": accepted, "Rejected": 0, "Stale": 0,
+			"Elapsed": int(up.Seconds()), "MHS av": mhs, "MHS 5s": mhs, "Accepted": accepted, "Rejected": count.Rejected, "Stale": 0,
 			"Hardware Errors": 0, "Utility": float64(accepted) / max(up.Minutes(), 1e-9), "Difficulty Accepted": count.Work,
 			"Difficulty Rejected": 0.0, "Difficulty Stale": 0.0, "Best Share": count.Best,
 		}}, "id": 1}
@@ -88,9 +84,9 @@ func (d *Real) reply(command string) any {
 		pool := func(n int, url string, active bool) any {
 			return map[string]any{"POOL": n, "URL": url, "Status": "Alive", "User": d.config.Worker, "Stratum Active": active, "Priority": n}
 		}
-		pools := []any{pool(0, d.config.Pool, !elsewhere)}
+		pools := []any{pool(0, d.config.Says[0], !elsewhere)}
 		if d.config.Second != "" {
-			pools = append(pools, pool(1, d.config.Second, elsewhere))
+			pools = append(pools, pool(1, d.config.Says[1], elsewhere))
 		}
 		return map[string]any{"STATUS": status(7, fmt.Sprint(len(pools), " Pool(s)")), "POOLS": pools, "id": 1}
 	}
