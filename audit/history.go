@@ -31,7 +31,7 @@ func (m *moment) time() time.Time { return time.UnixMilli(m.Time).UTC() }
 const (
 	firstInterval = 10 * time.Second
 	// cellsEvery is how often the evidence of cells, which takes long to compute, is new.
-	cellsEvery = 4
+	cellsEvery = 8
 )
 
 // due reports whether a moment is to be kept now.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -43,7 +44,7 @@ type Plan struct {
 	NetworkDifficulty float64 `json:"network_difficulty,omitzero"`
 	// Rated is what the machines are sold or known to compute, in hashes per second, a claim where telemetry makes none; 0 for none.
 	Rated float64 `json:"rated,omitzero"`
-	// Model names the chip layout where telemetry does not: one of Models; "" for unknown.
+	// Model names the chip layout where telemetry does not: one of [Models] or what [LayoutOf] takes; "" for unknown.
 	Model string `json:"model,omitempty"`
 }
 
@@ -68,8 +69,8 @@ func (p Plan) Complete() (*Plan, error) {
 			return nil, fmt.Errorf("plan: %s %v: want more than 0 and at most %v, or nothing for %v", f.name, v, f.most, f.standard)
 		}
 	}
-	if len(p.Model) > maxName {
-		return nil, fmt.Errorf("plan: model %.20q…: want at most %d bytes", p.Model, maxName)
+	if p.Model != "" && LayoutOf(p.Model) == nil {
+		return nil, fmt.Errorf("plan: model %.40q: its chips are not known: want one of %s, or nothing", p.Model, strings.Join(Models(), ", "))
 	}
 	return &p, nil
 }
