@@ -24,6 +24,8 @@ type auditMerge[C auditCursor] struct {
 	active  []C
 
 	copies copiedItems
+	// together is the time of the latest item that came when several inputs were open.
+	together time.Time
 }
 
 // auditOverlap is how much of an input may lie after the beginning of the next for both to follow each other: the lines of a recording are
@@ -96,7 +98,9 @@ func (m *auditMerge[C]) earliest() (first time.Time, at int) {
 
 // isCopy reports whether the item at hand was in another input that is open, as often as it was in this one.
 func (m *auditMerge[C]) isCopy(c C) bool {
-	if len(m.active) < 2 {
+	if t, _ := c.head(); len(m.active) > 1 {
+		m.together = t
+	} else if t.After(m.together) {
 		return false
 	}
 	f := c.of()
