@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/BurntSushi/toml"
 	"github.com/spf13/cobra"
@@ -36,14 +34,14 @@ any of these, each of which has a default:
   alpha = 0.001           how often an honest machine may be accused, ever
   tolerance = 0.01        part of the claimed rate that may be missing
   tolerance_above = 0.01  part by which it may be exceeded
-  rated = 100e12          what the machines should compute, H/s, where they make
-                          no claim themselves; no default
+  rated = "100TH/s"       what the machines should compute, where they make no
+                          claim themselves; no default
   model = "BM1370"        chip layout, where they do not say it; no default
   drift = 0.02            part of its own earlier rate a machine may lose
   drop_arl = 1e9          shares between two false alarms of a drop
   gap_per_day = 1e-6      false alarms of a silence, per device and day
-  lag = "2s"              how long an honest share is on its way
-  switch_loss = "1s"      how long after clean_jobs there may be no work
+  lag_seconds = 2         how long an honest share is on its way
+  switch_loss_seconds = 1 how long after clean_jobs there may be no work
   cell_weakness = 0.2     how much less a chip or core may do than the others
   invalid_rate = 0.01     part of the shares that may be invalid
   extra_dispersion = 0.03 how far a rate may really vary
@@ -129,15 +127,6 @@ func readPlan(name string) (plan audit.Plan, err error) {
 	if err != nil {
 		return plan, fmt.Errorf("%s: %w", display(name), err)
 	}
-	for _, key := range []string{"lag", "switch_loss"} {
-		if text, ok := fields[key].(string); ok {
-			d, err := time.ParseDuration(text)
-			if err != nil || d < 0 {
-				return plan, fmt.Errorf("%s: %s: %q is not a duration, such as \"2s\"", display(name), key, text)
-			}
-			fields[key] = d.Nanoseconds()
-		}
-	}
 	if text, ok := fields["rated"].(string); ok {
 		var rate hashRateFlag
 		if err := rate.Set(text); err != nil {
@@ -149,9 +138,7 @@ func readPlan(name string) (plan audit.Plan, err error) {
 	if err != nil {
 		return plan, fmt.Errorf("%s: %w", display(name), err)
 	}
-	d := json.NewDecoder(bytes.NewReader(again))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&plan); err != nil {
+	if err := plan.UnmarshalJSON(again); err != nil {
 		return plan, fmt.Errorf("%s: %s", display(name), strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return plan, nil
