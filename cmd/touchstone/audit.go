@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type auditCommand struct {
 	all     bool
 	html    string
 	state   string
+	watch   bool
 }
 
 const auditUsage = `Says of each device in recordings how much hash rate it proved, whether that is
@@ -63,6 +65,9 @@ Flags:
                     how far this one came: lines that were read then do not
                     count again
   --html FILE       write the report as one page, with pictures
+  --watch           audit again every few seconds, while the recordings grow,
+                    until interrupted: all of it, so less often if it is long;
+                    a running proxy or pool shows the same under /audit
   --all             print every device and every test that waits
   --json            the report as one JSON object, see below
   --help            this text
@@ -132,6 +137,7 @@ func (c *auditCommand) command() *cobra.Command {
 	f.BoolVar(&c.all, "all", false, "")
 	f.StringVar(&c.html, "html", "", "")
 	f.StringVar(&c.state, "state", "", "")
+	f.BoolVar(&c.watch, "watch", false, "")
 	cmd.MarkFlagFilename("html", "html")
 	cmd.MarkFlagFilename("state", "json")
 	cmd.AddCommand((&auditTelemetryCommand{program: c.program}).command())
@@ -151,6 +157,12 @@ func (c *auditCommand) run(cmd *cobra.Command, args []string) error {
 			return err
 		}
 	}
+	if c.watch {
+		if c.state != "" || slices.Contains(args, "-") {
+			return usageError(cmd, "--watch reads everything again and again: neither --state nor standard input go with it")
+		}
+		return c.watching(cmd.Context(), plan, args)
+	}
 	inputs, err := c.inputs(cmd.Context(), args)
 	if err != nil {
 		return err
@@ -168,6 +180,68 @@ func (c *auditCommand) run(cmd *cobra.Command, args []string) error {
 	a.reader.Auditor.Since(saved.Last)
 	failed := a.reader.Read(cmd.Context(), inputs)
 	return a.finish(cmd.Context(), failed)
+}
+
+// page writes the page, if one is wanted.
+func (c *auditCommand) page(r *audit.FleetReport) error {
+	if c.html == "" {
+		return nil
+	}
+	if err := writeFile(c.html, func(w io.Writer) error { return report.HTML(w, r) }); err != nil {
+		return fmt.Errorf("--html: %w", err)
+	}
+	return nil
+}
+
+// How often recordings that grow are audited, and which part of the time that
+// may take: one of so many.
+const (
+	auditWatchEvery = 5 * time.Second
+	auditWatchShare = 5
+)
+
+// watching audits recordings again and again, until ctx ends.
+func (c *auditCommand) watching(ctx context.Context, plan *audit.Plan, args []string) error {
+	var last *audit.FleetReport
+	for first := true; ; first = false {
+		inputs, err := c.inputs(ctx, args)
+		if err != nil {
+			return err
+		}
+		a := &auditRun{command: c, program: c.program, started: time.Now(), saved: new(savedAudit)}
+		a.reader = &serve.AuditReader{Auditor: serve.NewAuditor(audit.NewFleet(plan))}
+		if first {
+			a.reader.OnBadLine, a.reader.OnGarbage, a.reader.OnProgress = a.badLine, a.garbled, a.progress
+		}
+		err = a.reader.Read(ctx, inputs)
+		c.program.con.ClearStatus()
+		if ctx.Err() == nil {
+			if err != nil && !errors.Is(err, serve.ErrEmptyRecording) { // it may have just begun
+				return auditFailure(err)
+			}
+			last = a.report()
+			if c.program.con.flush && !c.json {
+				c.program.con.Write([]byte("\x1b[H\x1b[2J")) // from the top of the screen
+			}
+			if err := a.print(last); err != nil {
+				return err
+			}
+			c.program.con.Flush()
+			if err := c.page(last); err != nil {
+				return err
+			}
+		}
+		timer := time.NewTimer(max(auditWatchEvery, auditWatchShare*time.Since(a.started)))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			if last != nil && last.State == audit.Alarm {
+				return quietExit(exitInvalid)
+			}
+			return nil
+		}
+	}
 }
 
 // writable makes sure early that a file can be written at the end.
@@ -296,10 +370,8 @@ func (a *auditRun) finish(ctx context.Context, failed error) error {
 	if err := a.print(r); err != nil {
 		return err
 	}
-	if c.html != "" {
-		if err := writeFile(c.html, func(w io.Writer) error { return report.HTML(w, r) }); err != nil {
-			return fmt.Errorf("--html: %w", err)
-		}
+	if err := c.page(r); err != nil {
+		return err
 	}
 	if c.state != "" {
 		if err := a.save(r); err != nil {
