@@ -1,11 +1,14 @@
 package audit
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Claim is what a device, or somebody for it, says it computes.
 type Claim struct {
 	Time time.Time
-	// Rate is in hashes per second.
+	// Rate is in hashes per second, NaN where it does not say: what it said before holds on.
 	Rate float64
 	// Source names who says so: the telemetry's dialect and field, or "rated" for the plan's.
 	Source string
@@ -24,4 +27,16 @@ type Claim struct {
 	// where it does not.
 	Boards []float64
 	Chips  int
+	// Notes are what is wrong with what it says, in sentences; of those that differ in numbers alone the first is kept.
+	Notes []string
+}
+
+// says reports whether the claim says anything, beside its notes.
+func (c *Claim) says() bool {
+	for _, v := range []float64{c.Rate, c.Accepted, c.Rejected, c.Stale, c.DifficultyAccepted, c.BestShare, c.Uptime} {
+		if !math.IsNaN(v) {
+			return true
+		}
+	}
+	return c.Model != "" || c.Pool != "" || c.User != "" || len(c.Boards) > 0 || c.Chips > 0
 }

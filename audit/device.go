@@ -331,6 +331,10 @@ func (d *Device) Claim(c *Claim) {
 	if d.First.IsZero() {
 		return
 	}
+	d.claimNotes(c.Notes)
+	if !c.says() {
+		return
+	}
 	held := holdClaim(c)
 	held.Time = d.Now
 	d.Said = held

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
@@ -23,14 +24,52 @@ var stateOptions = json.JoinOptions(jsonv1.FormatDurationAsNano(true), json.Form
 
 // deviceJSON is a Device as JSON.
 type deviceJSON struct {
-	Version int          `json:"version"`
-	Plan    *Plan        `json:"plan"`
-	State   *deviceState `json:"state"`
+	Version int            `json:"version"`
+	Plan    *Plan          `json:"plan"`
+	State   jsontext.Value `json:"state"`
+}
+
+// stateMembers are those that a device's state always has, testMembers those of its tests: without one, state is not whole.
+var (
+	stateMembers = []string{"name", "sessions", "worked_ns", "counted_ns", "down_ns", "unseen_ns", "no_work_ns", "spans", "claimed",
+		"claimed_seconds", "exposure", "seen", "delay", "history", "tests"}
+	testMembers = []string{"facts", "filter", "tail", "luck", "claim", "above", "drop", "gap", "period", "cells", "latency", "work",
+		"arrivals"}
+)
+
+// unmarshalDevice reads a device's state.
+func unmarshalDevice(text jsontext.Value, to *deviceState) error {
+	members, err := whole(text, "state", stateMembers)
+	if err != nil {
+		return err
+	}
+	if _, err := whole(members["tests"], "tests", testMembers); err != nil {
+		return err
+	}
+	return unmarshalState(text, to)
+}
+
+// whole returns the members of an object that must have some.
+func whole(text jsontext.Value, what string, want []string) (map[string]jsontext.Value, error) {
+	var members map[string]jsontext.Value
+	if err := unmarshalState(text, &members); err != nil {
+		return nil, err
+	}
+	for _, name := range want {
+		if members[name] == nil {
+			return nil, fmt.Errorf("%s without %q", what, name)
+		}
+	}
+	return members, nil
 }
 
 // MarshalJSON returns all of the state, with the plan, as a JSON object that UnmarshalJSON reads.
 func (d *Device) MarshalJSON() ([]byte, error) {
-	return json.Marshal(deviceJSON{stateVersion, d.plan, &d.deviceState}, stateOptions)
+	state, err := json.Marshal(&d.deviceState, stateOptions)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(deviceJSON{stateVersion, d.plan, state}, stateOptions)
 }
 
 // UnmarshalJSON reads what MarshalJSON writes and nothing else; on an error d stays as it was. A device that already has a plan takes
@@ -53,7 +92,10 @@ func (d *Device) UnmarshalJSON(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("state of a device: %w", err)
 	}
-	read := Device{plan: plan, deviceState: *j.State}
+	read := Device{plan: plan}
+	if err := unmarshalDevice(j.State, &read.deviceState); err != nil {
+		return fmt.Errorf("state of a device: %w", err)
+	}
 	if err := read.restore(); err != nil {
 		return fmt.Errorf("state of device %.40q: %w", read.Label, err)
 	}

@@ -49,7 +49,8 @@ type facts struct {
 }
 
 // invalidRate bets that more shares are invalid than honest hardware sends. Only shares of the newest job count, some time after it
-// began, and of each job none after the first invalid one: around a switch of jobs, and in bursts, honest machines err more often.
+// began, and of each job none after the first invalid one: around a switch of jobs, and in bursts that may begin there, honest
+// machines err more often.
 type invalidRate struct {
 	Allowed float64 `json:"allowed"` // the plan's InvalidRate, 0 before it is known
 	Trials  uint64  `json:"trials"`
@@ -99,10 +100,14 @@ func (f *facts) share(s *Share, j *Job) {
 	if f.Words == nil {
 		f.Words, f.Once = map[share.Word]uint64{}, map[share.Word]int64{}
 	}
+	word := s.Word
+	if word > share.Block {
+		word = share.NotJudged // a verdict that nobody knows
+	}
 	f.Shares++
-	f.Words[s.Word]++
-	if f.Words[s.Word] == 1 {
-		f.Once[s.Word] = s.Time.UnixNano()
+	f.Words[word]++
+	if f.Words[word] == 1 {
+		f.Once[word] = s.Time.UnixNano()
 	}
 	if s.Block {
 		f.Blocks++
@@ -125,7 +130,13 @@ func (r *invalidRate) share(s *Share, j *Job) {
 	}
 	bad := invalid(s.Word) || s.Word == share.BadVersion || s.Word == share.BadNTime
 	r.Newest = j.Number
-	if !bad && !s.Proves() || j.Number == r.Failed || s.Time.Sub(j.Time) < switchTime {
+	if !bad && !s.Proves() || j.Number == r.Failed {
+		return
+	}
+	if s.Time.Sub(j.Time) < switchTime {
+		if bad {
+			r.Failed = j.Number
+		}
 		return
 	}
 	r.Trials++

@@ -225,7 +225,7 @@ func (f *Fleet) UnmarshalJSON(text []byte) error {
 			return fmt.Errorf("state of a fleet: device %d has %d bytes: want at most %d", i, len(text), maxDeviceJSON)
 		}
 		d := &Device{plan: plan}
-		if err := unmarshalState(text, &d.deviceState); err != nil {
+		if err := unmarshalDevice(text, &d.deviceState); err != nil {
 			return fmt.Errorf("state of a fleet: device %d: %w", i, err)
 		}
 		if err := d.restore(); err != nil {

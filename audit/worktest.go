@@ -208,6 +208,9 @@ func (o *extranonceUse) share(a *arrival) {
 		}
 	}
 	o.Exposure += step / a.floor
+	if o.InJob == 3 {
+		o.Exposure += 1 / a.floor // the first and the last value are counted whole: never too little
+	}
 	if o.InJob > 2 {
 		o.Events++
 	}

@@ -26,9 +26,12 @@ const (
 	numRepairs
 )
 
+// HarmlessRepair is in the words of a repair that nearly all machines need, and that changes nothing: the NUL at the end.
+const HarmlessRepair = "NUL bytes at the end left out"
+
 // repairTexts say what was repaired, and how.
 var repairTexts = [numRepairs]string{
-	trailingNUL:  "NUL bytes at the end left out",
+	trailingNUL:  HarmlessRepair,
 	missingComma: "missing comma put in",
 	spareComma:   "comma too many left out",
 	missingBrace: "missing brace at the beginning put in",
