@@ -1,0 +1,122 @@
+package serve
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/touchstone-btc/touchstone/audit"
+	"github.com/touchstone-btc/touchstone/work/share"
+)
+
+// newTestLive returns an audit whose clock is now, and the events it tells. It does not run.
+func newTestLive(t *testing.T, now *time.Time) (*LiveAudit, *[]Event) {
+	t.Helper()
+	events := new([]Event)
+	l, err := newLiveAudit(&AuditConfig{}, func(e Event) { *events = append(*events, e) })
+	require.NoError(t, err)
+	l.clock = func() time.Time { return *now }
+	return l, events
+}
+
+func liveJob(s *liveSession, now time.Time) {
+	j := testJob(true, now)
+	s.put(&auditEvent{what: auditJobGiven, now: now, job: "1", given: &j})
+}
+
+// An alarm is told once, and the end sums up.
+func TestLiveAuditAlarms(t *testing.T) {
+	now := auditAt(0)
+	l, events := newTestLive(t, &now)
+	s := l.open("1", "10.0.0.1:1", "stratum+tcp://pool.example:3333", now)
+	s.Authorized("w", now)
+	liveJob(s, now)
+	s.put(&auditEvent{what: auditRedirected, now: now, text: "elsewhere.test:3333"})
+	now = auditAt(10)
+	l.look(now)
+	require.NotEmpty(t, *events)
+	told := len(*events)
+	for i, e := range *events {
+		alarm, ok := e.(AuditAlarm)
+		require.True(t, ok, "%d", i)
+		require.Equal(t, "w", alarm.Device)
+		require.NotEmpty(t, alarm.Words)
+	}
+	require.Equal(t, audit.TestRedirect, (*events)[0].(AuditAlarm).Test)
+	now = auditAt(20)
+	l.look(now)
+	require.Len(t, *events, told, "once")
+	s.close(now)
+	l.turn()
+	require.Empty(t, l.sessions)
+	l.end()
+	require.Equal(t, AuditEnded{Devices: 1, Alarms: 1, Named: []string{"w"}}, (*events)[told])
+}
+
+// Nobody waits for an audit that does not keep up: what it missed counts neither for nor against a device.
+func TestLiveAuditBehind(t *testing.T) {
+	now := auditAt(0)
+	l, events := newTestLive(t, &now)
+	s := l.open("1", "10.0.0.1:1", "", now)
+	s.Authorized("w", now)
+	liveJob(s, now)
+	sub := share.Submission{Worker: "w", JobID: "1"}
+	for range maxLiveEvents + 10 {
+		s.share(&sub, &share.Verdict{Word: share.Stale}, nil, now)
+	}
+	l.turn()
+	require.Equal(t, []Event{AuditBehind{Events: 13}}, *events)
+	now = auditAt(100)
+	s.Heard(now)
+	l.turn()
+	r := l.report(now)
+	require.Equal(t, uint64(maxLiveEvents-3), r.Devices[0].Counts.Submitted)
+	require.InDelta(t, 100, r.Devices[0].Unseen, 1e-6)
+}
+
+// Reports are given while it runs, and none when it has ended or there is none.
+func TestLiveAuditReport(t *testing.T) {
+	now := auditAt(0)
+	l, _ := newTestLive(t, &now)
+	s := l.open("1", "10.0.0.1:1", "", now)
+	s.Authorized("w", now)
+	go l.run()
+	r, err := l.Report(t.Context())
+	require.NoError(t, err)
+	require.Len(t, r.Devices, 1)
+	require.Equal(t, []audit.Source{{Name: "this run", Kind: "live"}}, r.Sources)
+
+	server := &StatusServer{source: liveSource{l}}
+	for path, want := range map[string]string{"/audit": `"device":"w"`, "/audit.html": "<html"} {
+		w := httptest.NewRecorder()
+		server.handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		require.Equal(t, http.StatusOK, w.Code, path)
+		text, _ := io.ReadAll(w.Body)
+		require.True(t, strings.Contains(string(text), want), "%s", path)
+	}
+	l.stop(time.Minute)
+	_, err = l.Report(t.Context())
+	require.Error(t, err)
+	var none *LiveAudit
+	_, err = none.Report(t.Context())
+	require.ErrorIs(t, err, errAuditOff)
+	none.stop(0)
+	none.open("1", "", "", now).close(now)
+	w := httptest.NewRecorder()
+	(&StatusServer{source: liveSource{}}).handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/audit", nil))
+	require.Equal(t, http.StatusNotFound, w.Code)
+}
+
+// liveSource shows nothing but an audit.
+type liveSource struct{ l *LiveAudit }
+
+func (s liveSource) Snapshot() Snapshot { return Snapshot{} }
+func (s liveSource) AuditReport(ctx context.Context) (*audit.FleetReport, error) {
+	return s.l.Report(ctx)
+}
