@@ -2,19 +2,19 @@ package serve
 
 import (
 	"math"
+	"strings"
 
 	"github.com/touchstone-btc/touchstone/audit"
 	"github.com/touchstone-btc/touchstone/audit/telemetry"
 )
 
-// Claim returns what the device claims with this poll, for an audit. It returns false if it says nothing that could be held against
-// anything.
+// Claim returns what the device claims with this poll, for an audit, and what is wrong with it. It returns false if there is neither.
 func (p *TelemetryPoll) Claim() (audit.Claim, bool) { return ClaimOf(p, p.Reading()) }
 
 // ClaimOf is Claim where the poll was read before.
 func ClaimOf(p *TelemetryPoll, r *telemetry.Reading) (audit.Claim, bool) {
 	c := audit.Claim{
-		Time: p.Time, Model: r.Model,
+		Time: p.Time, Model: r.Model, Rate: math.NaN(),
 		Accepted: r.Accepted, Rejected: r.Rejected, Stale: r.Stale,
 		DifficultyAccepted: r.DifficultyAccepted, BestShare: r.Best, Uptime: r.Uptime,
 	}
@@ -44,6 +44,42 @@ func ClaimOf(p *TelemetryPoll, r *telemetry.Reading) (audit.Claim, bool) {
 	if r.Chips >= 1 && r.Chips < math.MaxInt32 {
 		c.Chips = int(r.Chips)
 	}
+	c.Notes = claimNotes(p, r)
 	said := r.Rate >= 0 || r.Accepted >= 0 || r.Best >= 0 || c.Pool != ""
-	return c, said
+	return c, said || len(c.Notes) > 0
+}
+
+// claimNotes says what is wrong with what a device answered.
+func claimNotes(p *TelemetryPoll, r *telemetry.Reading) (notes []string) {
+	if why := p.Err(); why != "" {
+		return []string{"Telemetry: the device could not be asked: " + sentence(why)}
+	}
+	if r.Dialect == "" {
+		notes = append(notes, "Telemetry: its firmware is not known; fields are read by their names alone.")
+	}
+	for i := range p.Replies {
+		if why := p.Replies[i].Err; why != "" {
+			notes = append(notes, "Telemetry: no whole answer to "+p.Replies[i].Command+": "+sentence(why))
+		}
+	}
+	for _, odd := range r.Oddities {
+		notes = append(notes, "Telemetry: "+sentence(odd))
+	}
+	for _, unread := range r.Unread {
+		notes = append(notes, "Telemetry, not read: "+sentence(unread))
+	}
+	for _, repair := range r.Repairs {
+		if !strings.Contains(repair, telemetry.HarmlessRepair) {
+			notes = append(notes, "Telemetry, repaired before it could be read: "+sentence(repair))
+		}
+	}
+	return notes
+}
+
+// sentence puts an end to a sentence that has none.
+func sentence(words string) string {
+	if strings.HasSuffix(words, ".") || strings.HasSuffix(words, "?") {
+		return words
+	}
+	return words + "."
 }

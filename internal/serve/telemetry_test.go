@@ -90,6 +90,7 @@ func TestTelemetryCgminer(t *testing.T) {
 				require.Equal(t, "stratum+tcp://pool.example:3333", c.Pool)
 				require.Equal(t, "acct.worker1", c.User)
 				require.Equal(t, p.Time, c.Time)
+				require.Empty(t, c.Notes)
 				require.Equal(t, []float64{1000, 2, 1, 1e9, 99e9, 50000}, []float64{c.Accepted, c.Rejected, c.Stale, c.DifficultyAccepted, c.BestShare, c.Uptime})
 			}
 		})
@@ -200,8 +201,13 @@ func TestTelemetryBad(t *testing.T) {
 			}
 			r := p.Reading()
 			require.True(t, r.Rate == k.rate || math.IsNaN(k.rate) && math.IsNaN(r.Rate))
-			_, ok := p.Claim()
-			require.Equal(t, k.rate > 0, ok)
+			c, ok := p.Claim()
+			require.True(t, ok)
+			require.NotEqual(t, math.IsNaN(k.rate), c.Rate > 0)
+			if k.err != "" {
+				require.Len(t, c.Notes, 1)
+				require.Contains(t, c.Notes[0], "Telemetry: the device could not be asked: "+k.err)
+			}
 		})
 	}
 	for limit := time.Now().Add(patient); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
@@ -460,4 +466,24 @@ func FuzzTelemetryReader(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestTelemetryNotes says what is wrong with what a device says.
+func TestTelemetryNotes(t *testing.T) {
+	p := &TelemetryPoll{Worker: "w", Replies: []TelemetryReply{
+		{Command: "summary", Raw: []byte(`{"STATUS":[{"STATUS":"S","Description":"newminer 7"}],"SUMMARY":[{"Elapsed":5}{"GHS av":nan}]}` + "\x00")},
+		{Command: "pools", Raw: []byte("no")},
+		{Command: "devs", Err: "no complete answer within 10s"},
+	}}
+	c, ok := p.Claim()
+	require.True(t, ok)
+	require.True(t, math.IsNaN(c.Rate))
+	require.Equal(t, []string{
+		"Telemetry: its firmware is not known; fields are read by their names alone.",
+		"Telemetry: no whole answer to devs: no complete answer within 10s.",
+		"Telemetry: summary: GHS av is nan: not a finite number, and not counted.",
+		`Telemetry, not read: pools: neither JSON nor the text format of the cgminer API: "no".`,
+		"Telemetry, repaired before it could be read: summary: missing comma put in (once, at byte 78).",
+		"Telemetry, repaired before it could be read: summary: bare inf or nan read as no number (once, at byte 88).",
+	}, c.Notes)
 }
