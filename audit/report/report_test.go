@@ -264,7 +264,7 @@ func TestPageOfWildNumbers(t *testing.T) {
 			for j := range d.Spans {
 				d.Spans[j].Shares = v
 			}
-			d.Census.Dead = []int{-1, 1 << 40, 3}
+			d.Census.Dead = []int{-1, math.MaxInt, 3}
 		}
 		*r.Plan = audit.Plan{Alpha: v, Tolerance: v, DropARL: v, GapPerDay: v, Lag: math.MaxInt64}
 		t.Run(fmt.Sprint(i), func(t *testing.T) { requireSound(t, pageOf(t, r)) })

@@ -65,8 +65,7 @@ var errVerdictKind = errors.New("neither a verdict, nor an event, nor a claim: w
 type verdictDecoder struct {
 	line    verdictRecord
 	seen    uint64 // members, by their bits
-	word    share.Word
-	judged  bool // verdict is a word, not null
+	judged  bool   // verdict is a word, not null
 	scratch []byte
 	decoder jsontext.Decoder
 	input   bytes.Buffer

@@ -22,7 +22,6 @@ type Stream struct {
 
 	newest *audit.Job // that the pool sent
 	work   *audit.Job // that the device works on
-	moved  time.Duration
 	switches,
 	share, job, block, claim, edge, end time.Duration // when they come next
 

@@ -19,18 +19,18 @@ import (
 
 // seen is what came of a stream.
 type seen struct {
-	words               map[share.Word]int
-	shares, proving     int
-	below, high, copies int     // less than required; at least 100 times that
-	uniform             float64 // the sum of floor over difficulty of those that prove
-	times               []time.Duration
-	chips               map[int]int
-	expected            float64
-	jobs, tips, claims  int
-	opened, closed      int
-	claim               float64
-	difficulties        map[float64]bool
-	lowest              float64
+	words              map[share.Word]int
+	shares, proving    int
+	below, high        int     // less than required; at least 100 times that
+	uniform            float64 // the sum of floor over difficulty of those that prove
+	times              []time.Duration
+	chips              map[int]int
+	expected           float64
+	jobs, tips, claims int
+	opened, closed     int
+	claim              float64
+	difficulties       map[float64]bool
+	lowest             float64
 }
 
 func look(t testing.TB, c Synthetic) *seen {
