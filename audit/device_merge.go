@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -79,6 +80,7 @@ func (d *Device) merge(o *Device) {
 		d.Model = o.Model
 	}
 	d.Tests.merge(&o.Tests)
+	before := d.Exposure.Shares()
 	d.Exposure.Merge(&o.Exposure)
 	d.Seen += o.Seen
 	d.Best = max(d.Best, o.Best)
@@ -103,6 +105,9 @@ func (d *Device) merge(o *Device) {
 	if o.Said != nil {
 		d.Said, d.Rate, d.RateAt = o.Said, o.Rate, o.RateAt
 	}
-	d.Delay = o.Delay
+	d.Delay.Waiting = slices.Clone(o.Delay.Waiting)
+	for i := range d.Delay.Waiting {
+		d.Delay.Waiting[i].Shares = addClamped(d.Delay.Waiting[i].Shares, before)
+	}
 	d.refloor()
 }

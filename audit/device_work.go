@@ -57,7 +57,7 @@ func (d *Device) settle(now time.Time) {
 		d.Now = to
 	}
 	for {
-		p, ok := d.Delay.take(now.Add(-d.plan.Lag))
+		p, ok := d.Delay.take(now.Add(-d.plan.Lag), d.Exposure.Shares())
 		if !ok {
 			return
 		}
@@ -83,7 +83,7 @@ func (d *Device) pass(from, to time.Time, passed time.Duration) {
 	if d.Prior == 0 {
 		d.Prior = d.prior(&p)
 	}
-	d.Delay.put(&p, d.plan.Lag)
+	d.Delay.put(&p, d.Exposure.Shares(), d.plan.Lag)
 	t := &d.Tests
 	t.Above.pass(&p, d.plan)
 	t.Drop.learn(&p)

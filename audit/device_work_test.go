@@ -181,10 +181,10 @@ func TestDelayLine(t *testing.T) {
 		p := passing{from: at, to: at.Add(step), floor: float64(1 + i/500%3), exposure: step.Seconds(), claim: float64(i / 700 % 2)}
 		at = p.to
 		in += p.exposure
-		l.put(&p, lag)
+		l.put(&p, 0, lag)
 		require.NoError(t, l.check())
 		for {
-			p, ok := l.take(at.Add(-lag))
+			p, ok := l.take(at.Add(-lag), 0)
 			if !ok {
 				break
 			}
@@ -205,7 +205,7 @@ func TestDelayLine(t *testing.T) {
 		p := passing{from: at, to: at.Add(time.Millisecond), floor: 1, exposure: 1, claim: float64(1 + i%2)}
 		in += p.exposure * p.claim
 		at = p.to
-		l.put(&p, lag)
+		l.put(&p, 0, lag)
 	}
 	require.LessOrEqual(t, len(l.Waiting), maxDelayed)
 	sum := 0.

@@ -97,7 +97,8 @@ func (t *dropTest) learn(p *passing) {
 	}
 }
 
-// late comes late by the plan's Lag, so that shares on their way are not missed.
+// late comes late by the plan's Lag, so that shares on their way are not missed. A drop that began with this time is held against all
+// shares that came since: else those that came in the lag would be forgotten, and every pause of the device looked at without it.
 func (t *dropTest) late(p *passing, plan *Plan) {
 	if !(p.exposure > 0 && p.exposure <= math.MaxFloat64) {
 		return
@@ -118,7 +119,7 @@ func (t *dropTest) late(p *passing, plan *Plan) {
 	mean := 0.
 	for i, x := range dropGrid {
 		r := t.Sums[i]
-		r = min(r+growth[i]*(r+1/x), maxDropSum)
+		r = min(r+growth[i]*(r+math.Exp(float64(p.ahead)*dropLogs[i])/x), maxDropSum)
 		t.Sums[i] = r
 		mean += r * dropWeights[i]
 		t.Runs[i].Log = min(t.Runs[i].Log+x*expected, maxLogE)

@@ -23,6 +23,8 @@ type passing struct {
 	exposure float64
 	// claim is the rate claimed at the time, in hashes per second, 0 if none was.
 	claim float64
+	// ahead is how many shares came since it began, where it comes late.
+	ahead uint64
 }
 
 // arrival is a share that counts: its difficulty is at least the floor.
@@ -76,6 +78,7 @@ type delayed struct {
 	Floor    float64   `json:"floor"`
 	Exposure float64   `json:"exposure"`
 	Claim    float64   `json:"claim,omitzero"`
+	Shares   uint64    `json:"shares,omitzero"` // that had come when it began
 }
 
 const (
@@ -84,7 +87,8 @@ const (
 	delayGrain = 16
 )
 
-func (l *delayLine) put(p *passing, lag time.Duration) {
+// put keeps a passing, which began when so many shares had come.
+func (l *delayLine) put(p *passing, shares uint64, lag time.Duration) {
 	if n := len(l.Waiting); n > 0 {
 		w := &l.Waiting[n-1]
 		same := w.Floor == p.floor && w.Claim == p.claim && w.To.Equal(p.from) && p.to.Sub(w.From) <= lag/delayGrain
@@ -97,17 +101,17 @@ func (l *delayLine) put(p *passing, lag time.Duration) {
 			return
 		}
 	}
-	l.Waiting = append(l.Waiting, delayed{p.from, p.to, p.floor, p.exposure, p.claim})
+	l.Waiting = append(l.Waiting, delayed{p.from, p.to, p.floor, p.exposure, p.claim, shares})
 }
 
-// take returns the oldest passing if it ended until then.
-func (l *delayLine) take(until time.Time) (p passing, ok bool) {
+// take returns the oldest passing if it ended until then, when so many shares have come.
+func (l *delayLine) take(until time.Time, shares uint64) (p passing, ok bool) {
 	if len(l.Waiting) == 0 || l.Waiting[0].To.After(until) {
 		return p, false
 	}
 	w := l.Waiting[0]
 	l.Waiting = l.Waiting[:copy(l.Waiting, l.Waiting[1:])]
-	return passing{w.From, w.To, w.Floor, w.Exposure, w.Claim}, true
+	return passing{w.From, w.To, w.Floor, w.Exposure, w.Claim, shares - min(shares, w.Shares)}, true
 }
 
 // clear forgets what waits: the connection ended, and shares that were on their way with it.
