@@ -129,7 +129,7 @@ func StartReal(ctx context.Context, c RealConfig) (*Real, error) {
 	case !(c.Rate > 0 && c.Rate <= 1e6):
 		return nil, fmt.Errorf("rate of %g H/s: a real device has up to a million", c.Rate)
 	case !known:
-		return nil, fmt.Errorf("vice %s is for synthetic devices", c.Vice.Name)
+		return nil, fmt.Errorf("vice %s is for synthetic devices", c.Vice.String())
 	case c.Vice.Name == "elsewhere" && c.Second == "":
 		return nil, errors.New("vice elsewhere needs a second pool")
 	}

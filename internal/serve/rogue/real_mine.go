@@ -18,7 +18,7 @@ import (
 // be, whatever else runs; but not more than what is due for so long.
 const (
 	mineTick  = 5 * time.Millisecond
-	mineOwing = 2 * time.Second
+	mineOwing = 30 * time.Second
 	mineChunk = 1000 // hashes until others get the lock
 )
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -29,8 +28,8 @@ func sections() []section {
 	device := rogue.Synthetic{Rate: rate, Difficulty: difficulty, ClaimEvery: -1, Switch: -1}
 	simulated := "mean over nine fractions, simulated"
 
-	skim := section{title: "Skimming, share by share", notes: "Found when the claim's e-value reaches 10⁶. The wait is in shares that an honest device " +
-		"would have been expected to send."}
+	skim := section{title: "Skimming, share by share", notes: "Found when the e-value of the claim reaches 10⁶. The wait is in shares that an honest device " +
+		"would have been expected to send; the first 32 of them only teach the audit whether the device has a filter of its own."}
 	for _, t := range []struct{ x, expected float64 }{{0.3, 357}, {0.1, 2920}, {0.05, 12_000}, {0.02, 74_600}, {0.01, 294_000}} {
 		skim.rows = append(skim.rows, row{what: fmt.Sprintf("%g %%", 100*t.x), vice: fmt.Sprintf("skim=%g", t.x), plan: plan, device: device,
 			test: audit.TestClaim, expected: t.expected, source: simulated})
@@ -51,32 +50,32 @@ func sections() []section {
 	}
 
 	hold := section{title: "Withholding", notes: "Shares of so many times the required difficulty are kept back, each with probability q. The likelihood ratio " +
-		"that is compared with knows both; the audit mixes 160 guesses, which by the published estimate takes 1.4 (at 128) to 2 times (at 10⁴) the shares."}
+		"knows both; the audit mixes 160 guesses, which takes 1.4 times the shares at a ratio of 128, and 2 times at 10⁴, by simulation."}
 	for _, t := range []struct {
-		x, q, expected float64
-		devices        int
-	}{{10, 1, 131, 0}, {100, 1, 1370, 0}, {100, 0.5, 9000, 0}, {1e4, 1, 1.4e5, 500}, {1e4, 0.5, 9e5, 100}} {
+		x, q, knowing, mixing float64
+		devices               int
+	}{{10, 1, 131, 1.4, 0}, {100, 1, 1370, 1.4, 0}, {100, 0.5, 9000, 1.4, 0}, {1e4, 1, 1.4e5, 2, 100}, {1e4, 0.5, 9e5, 2, 20}} {
 		hold.rows = append(hold.rows, row{what: fmt.Sprintf("from %g times the difficulty, q = %g", t.x, t.q),
 			vice: fmt.Sprintf("withhold=%g,q=%g", t.x*difficulty, t.q), plan: plan, device: device, devices: t.devices,
-			test: audit.TestTail, expected: t.expected, source: "likelihood ratio"})
+			test: audit.TestTail, expected: t.knowing * t.mixing, source: fmt.Sprintf("likelihood ratio (%g) × %g", t.knowing, t.mixing)})
 	}
 
 	const chips = 110
-	cells := section{title: "Dead and weak chips", notes: "A board of 110 chips (Antminer S19 XP). For a dead chip the formula is that of a test of one chip and one " +
-		"weakness; the audit does not know which chip it is, nor how weak."}
+	cells := section{title: "Dead and weak chips", notes: "A board of 110 chips (Antminer S19 XP). The audit knows neither which chip it is nor how weak, and looks at cores " +
+		"and at groups of chips as well."}
 	census := plan
 	census.Model = "Antminer S19 XP"
 	board := device
 	board.Model = census.Model
 	cells.rows = append(cells.rows,
 		row{what: "a dead chip of 110", vice: "chip=17", plan: census, device: board, test: audit.TestCells,
-			expected: math.Log(1e-6/chips) / math.Log(1-1./chips), source: "ln(α/K)/ln(1−1/K)"},
+			expected: 2250. * chips / 114, source: "cell e-process, simulated"},
 		row{what: "a half-dead chip of 110", vice: "chip=17,weak=0.5", plan: census, device: board, test: audit.TestCells,
-			expected: 12_300, source: "cell e-process at K = 114, simulated", limit: 200_000},
+			expected: 12_300. * chips / 114, source: "cell e-process, simulated", limit: 200_000},
 	)
 
 	gap := section{title: "Silent slices", notes: "Waits in expected shares; at 20 a minute, 1200 are an hour. The rate is the rated one, and one silence in 10⁶ days may be " +
-		"a false alarm."}
+		"a false alarm. A slice of 72 s is just as long as the shortest that could be told if the rate were known."}
 	for _, t := range []struct {
 		slice    string
 		expected float64
