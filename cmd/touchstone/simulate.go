@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -268,32 +266,17 @@ func (s *simulateCommand) write(ctx context.Context, w io.Writer, streams []*rog
 // file writes a file. Until it is whole it has another name.
 func (s *simulateCommand) file(ctx context.Context, streams []*rogue.Stream) error {
 	name := s.output
-	fail := func(err error) error { return fmt.Errorf("%s: %w", display(name), cause(err)) }
-	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		return withHint(fmt.Errorf("%s is a directory", display(name)), "name a file in it")
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".touchstone-*")
+	f, err := createFile(name)
 	if err != nil {
-		return withHint(fail(err), "name a file in a folder that you may write to")
+		return err
 	}
 	lines, shares, err := s.write(ctx, f, streams)
 	s.program.con.ClearStatus()
-	if err != nil && ctx.Err() == nil {
-		err = fail(err)
+	if ctx.Err() != nil && err != nil {
+		f.finish(err)
+		return err
 	}
-	if cerr := f.Chmod(0o644); err == nil && cerr != nil { // CreateTemp's would let nobody else see it
-		err = fail(cerr)
-	}
-	if cerr := f.Close(); err == nil && cerr != nil {
-		err = fail(cerr)
-	}
-	if err == nil {
-		if err = os.Rename(f.Name(), name); err != nil {
-			err = fail(err)
-		}
-	}
-	if err != nil {
-		os.Remove(f.Name())
+	if err := f.finish(err); err != nil {
 		return err
 	}
 	s.program.con.Print("%s: %s, %s of %s", display(name), count(lines, "line"), count(shares, "share"), count(int64(len(streams)), "device"))
