@@ -90,7 +90,12 @@ func (f *Fleet) Merge(o *Fleet) error {
 }
 
 // Report returns the report: devices most serious first, and what only shows in the fleet as a whole.
-func (f *Fleet) Report() *FleetReport {
+func (f *Fleet) Report() *FleetReport { return f.ReportBetween(func() {}) }
+
+// ReportBetween is Report for those who can't wait until it is made, which takes about a millisecond for each device: between is called
+// after each of them, and may bring devices up to date and add others, which are then not in the report. Each device is reported as it
+// was at one moment of that time.
+func (f *Fleet) ReportBetween(between func()) *FleetReport {
 	all := f.Devices()
 	r := &FleetReport{Plan: f.plan, PlanHash: f.plan.Hash(), State: TooEarly, Notes: slices.Clone(f.notes), Devices: make([]DeviceReport, len(all))}
 	// Where there are several, the fleet as a whole is one more that can be wrongly accused.
@@ -109,6 +114,7 @@ func (f *Fleet) Report() *FleetReport {
 		if d.Now.After(r.Last) {
 			r.Last = d.Now
 		}
+		between()
 	}
 	rejected, threshold, err := EBH(combined, f.plan.Alpha)
 	if err != nil { // a plan that is not complete

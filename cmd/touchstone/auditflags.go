@@ -41,6 +41,8 @@ const liveAuditEventsUsage = `  audit_alarm    device, test, type (fact, evidenc
                  limits, log_e, false_alarms, since: once for each device and
                  test
   audit_behind   events: missed by the audit; nothing counts meanwhile
+  audit_failed   session, device, error: a fault in touchstone; no more is said
+                 of them, or of any device if both are empty
   audit_ended    devices, alarms, clear, too_early, named (those in alarm)
 `
 
@@ -100,6 +102,14 @@ func auditEventText(e serve.Event) (text string, result bool) {
 		return fmt.Sprintf("audit: %s: %s", who, e.Words), true
 	case serve.AuditBehind:
 		return fmt.Sprintf("audit: %s missed: this machine does not keep up; nothing counts meanwhile", count(int64(e.Events), "event")), false
+	case serve.AuditFailed:
+		switch {
+		case e.Device != "":
+			return fmt.Sprintf("audit: a fault in touchstone, so no more is said of %s for now: %s", nameText(e.Device), e.Error), false
+		case e.Session != "":
+			return fmt.Sprintf("audit: a fault in touchstone, so no more is said of session %s: %s", e.Session, e.Error), false
+		}
+		return "audit: a fault in touchstone, so no more is said of any device; shares go their way as before: " + e.Error, false
 	case serve.AuditEnded:
 		if e.Devices == 0 {
 			return "", false

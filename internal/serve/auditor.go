@@ -119,6 +119,13 @@ func (a *Auditor) worker(name string) *auditedWorker {
 	return w
 }
 
+// drop forgets a worker that has no device, because there are too many: names without end must not be remembered.
+func (a *Auditor) drop(w *auditedWorker) {
+	if len(w.slots) == 0 {
+		delete(a.workers, w.name)
+	}
+}
+
 // slot returns the place of a session that comes, nil if there are too many devices.
 func (a *Auditor) slot(w *auditedWorker, s *AuditSession, now time.Time) *auditSlot {
 	host := hostOf(s.peer)

@@ -21,7 +21,8 @@ type AuditConfig struct {
 }
 
 // LiveAudit audits the devices of a running proxy or pool. What happens is queued, and told to the audit by a goroutine of its own:
-// nobody waits for it. What does not fit is missed, and nothing of it counts. A nil LiveAudit does nothing.
+// nobody waits for it. What does not fit is missed, and nothing of it counts. If that goroutine panics, the audit suffers and nothing else:
+// what a device sends must not end a proxy. A nil LiveAudit does nothing.
 type LiveAudit struct {
 	auditor *Auditor
 	emit    func(Event)
@@ -42,6 +43,7 @@ type LiveAudit struct {
 
 	// Of the goroutine.
 	sessions map[*AuditSession]struct{}
+	failed   map[*AuditSession]struct{} // those of which no more is told
 	told     map[toldAlarm]bool
 	latest   *audit.FleetReport
 	took     time.Duration // to make it
@@ -52,19 +54,25 @@ type LiveAudit struct {
 type toldAlarm struct{ device, test string }
 
 const (
-	// maxLiveEvents is how many events wait, a few hundred bytes each.
+	// maxLiveEvents is how many events wait, some 200 bytes each.
 	maxLiveEvents = 1 << 16
+	// maxLiveDevices is how many devices there are: those that logged in once are remembered, and a report of one takes a millisecond.
+	maxLiveDevices = 30_000
 	// auditEvery is how often time passes for devices that do nothing, and alarms are looked for; less often if that takes long.
 	auditEvery = 5 * time.Second
 	// auditShare is the part of the time that looking may take: one of so many.
 	auditShareOfTime = 20
-	// freshReport is how old a report may be that somebody asks for.
+	// freshReport is how old a report may be that somebody asks for; or as old as so many times the time it took to make it.
 	freshReport = 2 * time.Second
+	freshShare  = 4
 	// maxToldAlarms bounds what is remembered of alarms.
 	maxToldAlarms = 1 << 18
 )
 
-var errAuditOff = errors.New("nothing is audited")
+var (
+	errAuditOff   = errors.New("nothing is audited")
+	errAuditEnded = errors.New("the audit has ended")
+)
 
 // newLiveAudit returns an audit that does not run yet; nil if c is.
 func newLiveAudit(c *AuditConfig, emit func(Event)) (*LiveAudit, error) {
@@ -80,8 +88,10 @@ func newLiveAudit(c *AuditConfig, emit func(Event)) (*LiveAudit, error) {
 	}
 	l := &LiveAudit{
 		auditor: NewAuditor(audit.NewFleet(plan)), emit: emit, clock: time.Now, started: time.Now(), wake: make(chan struct{}, 1),
-		asks: make(chan chan *audit.FleetReport), done: make(chan struct{}), sessions: map[*AuditSession]struct{}{}, told: map[toldAlarm]bool{},
+		asks: make(chan chan *audit.FleetReport), done: make(chan struct{}), sessions: map[*AuditSession]struct{}{},
+		failed: map[*AuditSession]struct{}{}, told: map[toldAlarm]bool{},
 	}
+	l.auditor.limits.max = maxLiveDevices
 	if len(c.Telemetry) > 0 {
 		var err error
 		if l.poller, err = NewTelemetryPoller(TelemetryConfig{Targets: c.Telemetry, OnPoll: l.polled}); err != nil {
@@ -96,6 +106,11 @@ func (l *LiveAudit) polled(p *TelemetryPoll) {
 	if l.track != nil {
 		p.Record(l.track)
 	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			l.emit(AuditFailed{Device: p.Worker, Error: fmt.Sprint(cause)})
+		}
+	}()
 	if claim, said := p.Claim(); said {
 		l.put(&auditEvent{what: auditClaim, auditor: l.auditor, text: p.Worker, claim: &claim, now: p.Time}, nil)
 	}
@@ -141,6 +156,14 @@ func (l *LiveAudit) put(e *auditEvent, of *liveSession) {
 // run tells the audit what happens, until stop is called and all is told.
 func (l *LiveAudit) run() {
 	defer close(l.done)
+	defer func() {
+		if cause := recover(); cause != nil { // of a report: nothing can be said any more
+			l.mu.Lock()
+			l.closed, l.queue = true, nil
+			l.mu.Unlock()
+			l.emit(AuditFailed{Error: fmt.Sprint(cause)})
+		}
+	}()
 	tick := time.NewTicker(auditEvery)
 	defer tick.Stop()
 	for {
@@ -179,7 +202,7 @@ func (l *LiveAudit) turn() (over bool) {
 				l.sessions[e.of] = struct{}{}
 			}
 		}
-		e.tell()
+		l.tell(e)
 	}
 	clear(queue)
 	if cap(queue) > 4096 {
@@ -189,16 +212,57 @@ func (l *LiveAudit) turn() (over bool) {
 	return over
 }
 
-// report returns a report of now.
+// tell tells the audit of an event. If that panics, no more is told of the session.
+func (l *LiveAudit) tell(e *auditEvent) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			l.fault(e, fmt.Sprint(cause))
+		}
+	}()
+	if len(l.failed) > 0 {
+		if _, failed := l.failed[e.of]; failed {
+			if e.what == auditClose {
+				delete(l.failed, e.of)
+			}
+			return
+		}
+	}
+	e.tell()
+}
+
+// fault makes an end of a session of which an event could not be told.
+func (l *LiveAudit) fault(e *auditEvent, cause string) {
+	failed := AuditFailed{Device: e.text, Error: cause}
+	if s := e.of; s != nil {
+		failed.Session, failed.Device = s.name, ""
+		delete(l.sessions, s)
+		if e.what != auditClose {
+			l.failed[s] = struct{}{}
+		}
+		s.closed = true
+		for _, p := range s.parts {
+			if p.slot != nil {
+				failed.Device = p.slot.device.Name()
+				p.slot.device.Note("There was a fault in touchstone while this device was audited: what is said of it may be wrong.")
+				p.slot.left = true
+				p.slot.part, p.slot = nil, nil
+			}
+		}
+		s.parts, s.jobs = nil, nil
+	}
+	l.emit(failed)
+}
+
+// report returns a report of now. What happens while it is made is told meanwhile.
 func (l *LiveAudit) report(now time.Time) *audit.FleetReport {
-	if l.latest != nil && now.Sub(l.made) < max(freshReport, l.took) {
+	if l.latest != nil && now.Sub(l.made) < max(freshReport, freshShare*l.took) {
 		return l.latest
 	}
 	for s := range l.sessions {
-		s.Advance(now)
+		s.Advance(now.Add(-auditSlack)) // of the last second, not all that happened is queued
 	}
 	began := time.Now()
-	r := l.auditor.Fleet().Report()
+	r := l.auditor.Fleet().ReportBetween(func() { l.turn() })
 	r.Made, r.Version = now.UTC(), buildVersion()
 	r.Sources = append(r.Sources, audit.Source{Name: "this run", Kind: "live"})
 	r.Notes = append(r.Notes, l.auditor.Notes()...)
@@ -278,9 +342,16 @@ func (l *LiveAudit) Report(ctx context.Context) (*audit.FleetReport, error) {
 	ask := make(chan *audit.FleetReport, 1)
 	select {
 	case l.asks <- ask:
-		return <-ask, nil
 	case <-l.done:
-		return nil, fmt.Errorf("the audit has ended")
+		return nil, errAuditEnded
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case r := <-ask:
+		return r, nil
+	case <-l.done:
+		return nil, errAuditEnded
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -119,4 +120,87 @@ type liveSource struct{ l *LiveAudit }
 func (s liveSource) Snapshot() Snapshot { return Snapshot{} }
 func (s liveSource) AuditReport(ctx context.Context) (*audit.FleetReport, error) {
 	return s.l.Report(ctx)
+}
+
+// A fault in the audit of one session ends that, and not the program; what others do is audited on.
+func TestLiveAuditFault(t *testing.T) {
+	now := auditAt(0)
+	l, events := newTestLive(t, &now)
+	bad, good := l.open("1", "10.0.0.1:1", "", now), l.open("2", "10.0.0.2:1", "", now)
+	bad.Authorized("w", now)
+	good.Authorized("v", now)
+	liveJob(bad, now)
+	liveJob(good, now)
+	bad.put(&auditEvent{what: auditJobGiven, now: now}) // without a job, which panics
+	bad.Heard(now)
+	good.Heard(auditAt(10))
+	bad.close(auditAt(20))
+	l.turn()
+	require.Len(t, *events, 1)
+	failed := (*events)[0].(AuditFailed)
+	require.Equal(t, []string{"1", "w"}, []string{failed.Session, failed.Device})
+	require.Contains(t, failed.Error, "nil pointer")
+	require.Empty(t, l.failed)
+	require.Len(t, l.sessions, 1)
+	now = auditAt(30)
+	r := l.report(now)
+	require.Len(t, r.Devices, 2)
+	for _, d := range r.Devices {
+		require.Equal(t, d.Device == "w", strings.Contains(strings.Join(d.Notes, " "), "a fault in touchstone"))
+	}
+
+	// The device goes on with its next session.
+	bad = l.open("3", "10.0.0.1:1", "", now)
+	bad.Authorized("w", now)
+	l.turn()
+	require.Equal(t, uint64(2), l.auditor.Fleet().Device("w").Report().Sessions)
+	require.Len(t, *events, 1)
+}
+
+// A report that can't be made ends the audit, and nothing else: who asks is told, and who sends waits for nobody.
+func TestLiveAuditEndsByFault(t *testing.T) {
+	now := auditAt(0)
+	l, events := newTestLive(t, &now)
+	s := l.open("1", "10.0.0.1:1", "", now)
+	l.clock = func() time.Time { panic("test") }
+	go l.run()
+	_, err := l.Report(t.Context())
+	require.ErrorIs(t, err, errAuditEnded)
+	require.Equal(t, []Event{AuditFailed{Error: "test"}}, *events)
+	s.Heard(now)
+	require.Empty(t, l.queue)
+	l.stop(time.Minute)
+}
+
+// What happens while a report is made is told meanwhile: the queue does not fill up.
+func TestLiveAuditTellsWhileReporting(t *testing.T) {
+	now := auditAt(0)
+	l, _ := newTestLive(t, &now)
+	var last *liveSession
+	for i := range 3 {
+		last = l.open(fmt.Sprint(i), "10.0.0.1:1", "", now)
+		last.Authorized(fmt.Sprint("w", i), now)
+	}
+	l.turn()
+	between := 0
+	l.auditor.Fleet().ReportBetween(func() {
+		between++
+		last.Authorized(fmt.Sprint("new", between), now)
+		l.turn()
+		require.Empty(t, l.queue)
+	})
+	require.Equal(t, 3, between)
+	require.Len(t, l.report(now).Devices, 6)
+}
+
+// Names without end are not remembered.
+func TestAuditorForgetsNames(t *testing.T) {
+	a := newTestAuditor(t)
+	a.limits.max = 2
+	for i := range 100 {
+		s := auditTestSession(a, fmt.Sprint(i), "", fmt.Sprint("w", i), auditAt(0))
+		a.Claim(fmt.Sprint("claimed", i), unsaidClaim())
+		s.Close(auditAt(1))
+	}
+	require.Len(t, a.workers, 2)
 }

@@ -152,6 +152,7 @@ func (s *AuditSession) place(p *auditPart, now time.Time, late bool) {
 	slot := s.auditor.slot(p.worker, s, now)
 	if slot == nil {
 		p.beyond = true
+		s.auditor.drop(p.worker)
 		return
 	}
 	p.slot, p.base = slot, slot.jobs-s.given
@@ -311,12 +312,14 @@ func (s *AuditSession) partOf(worker string, sh *audit.Share) *auditPart {
 	if p := s.part(worker); p != nil {
 		return p
 	}
-	nobody := sh.Word == share.Malformed || sh.Word == share.Unauthorized
-	if nobody || len(s.parts) >= maxAuditWorkers {
+	if sh.Word == share.Malformed || sh.Word == share.Unauthorized {
 		if len(s.parts) > 0 {
 			return s.parts[0]
 		}
 		return nil
+	}
+	if len(s.parts) >= maxAuditWorkers {
+		return nil // not the first one's: it would prove what others did
 	}
 	// A login that others use, as some farms have it: what it stands for is whoever sends shares.
 	for _, p := range s.parts {
@@ -391,6 +394,7 @@ func (a *Auditor) Claim(worker string, c *audit.Claim) {
 	if len(w.slots) == 0 {
 		slot := a.newSlot(w)
 		if slot == nil {
+			a.drop(w)
 			return
 		}
 		w.slots = append(w.slots, slot)

@@ -21,6 +21,14 @@ type AuditBehind struct {
 	Events int `json:"events"`
 }
 
+// AuditFailed says that there was a fault in touchstone while it audited: of that session nothing more is told; or of all, if Session is
+// empty and so is Device. Shares go their way as before.
+type AuditFailed struct {
+	Session string `json:"session"`
+	Device  string `json:"device"`
+	Error   string `json:"error"`
+}
+
 // AuditEnded sums up the audit of this run, at its end.
 type AuditEnded struct {
 	Devices  int      `json:"devices"`
@@ -32,4 +40,5 @@ type AuditEnded struct {
 
 func (AuditAlarm) Kind() string  { return "audit_alarm" }
 func (AuditBehind) Kind() string { return "audit_behind" }
+func (AuditFailed) Kind() string { return "audit_failed" }
 func (AuditEnded) Kind() string  { return "audit_ended" }

@@ -61,8 +61,8 @@ const (
 	proxyDrain = time.Second
 	// judgeDrain is how long it waits for its judge.
 	judgeDrain = time.Second
-	// auditDrain is how long it waits for its audit.
-	auditDrain = time.Second
+	// auditDrain is how long it waits for its audit, whose last report takes a second or two with a thousand devices.
+	auditDrain = 5 * time.Second
 	// eventDrain is how long it waits for who is told of events.
 	eventDrain = time.Second
 )

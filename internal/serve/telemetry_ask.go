@@ -89,8 +89,13 @@ func (p *TelemetryPoller) pollCgminer(d *telemetryDevice, poll *TelemetryPoll, a
 	}
 }
 
-// answersAll says that a reply answers several commands at once.
-func answersAll(raw []byte) bool {
+// answersAll says that a reply answers several commands at once. One that makes reading it panic does not.
+func answersAll(raw []byte) (all bool) {
+	defer func() {
+		if recover() != nil {
+			all = false
+		}
+	}()
 	r := telemetry.Parse([]telemetry.Reply{{Command: telemetryAtOnce, Raw: raw}})
 	return r.Uptime >= 0 && len(r.Pools) > 0
 }
