@@ -194,7 +194,13 @@ func (t *cellTest) findings(c *context) []Finding {
 	case len(reached) > 0:
 		f.State = Clear
 		f.Words = fmt.Sprintf("No part of the machine is missing from its nonces: %s.", t.tells())
+		if t.layout() == nil {
+			f.Words = fmt.Sprintf("No part of the nonce space fell silent: %s. What never gave a share would not show.", t.tells())
+		}
 		f.Power = fmt.Sprintf("By now it would have seen %s.", strings.Join(reached, ", and "))
+	case t.N == 0 && c.shares >= 32:
+		f.State = NotApplicable
+		f.Words = "It searches too few nonces in a second for all to have their turn while a job lasts: which stay out says nothing of chips or cores, unless it is known how it searches."
 	default:
 		f.State = TooEarly
 		f.Words = fmt.Sprintf("Not enough shares yet to say whether chips or cores are dead: %s.", t.tells())

@@ -272,6 +272,7 @@ func (d *Device) Share(s *Share) {
 		d.record()
 		return
 	}
+	d.Tests.Gap.Mute.proved()
 	if inTime && d.counts() && s.Difficulty >= d.floor {
 		d.arrive(s, job)
 	} else if d.floor > 0 && s.Difficulty >= d.floor {
@@ -300,6 +301,13 @@ func (d *Device) Share(s *Share) {
 // maxAchieved bounds difficulties that hashes achieve: that of a hash of 1 is below.
 const maxAchieved = 1e68
 
+// fills reports whether the device is known to search as many nonces in a second as there are. A slower one may go through them in order:
+// then which it reaches depends on how long its jobs last, and no part that stays out is dead.
+func (d *Device) fills() bool {
+	shares := d.Exposure.Shares()
+	return shares >= 8 && float64(shares) >= d.Seen*(1<<32)
+}
+
 // arrive hands a share that counts to the tests.
 func (d *Device) arrive(s *Share, job *Job) {
 	d.Exposure.Count(1)
@@ -313,7 +321,9 @@ func (d *Device) arrive(s *Share, job *Job) {
 	t.Drop.arrive(a)
 	t.Gap.arrive(a, d.plan)
 	t.Period.arrive(a)
-	t.Cells.arrive(a)
+	if t.Cells.layout() != nil || d.fills() {
+		t.Cells.arrive(a)
+	}
 	t.Latency.arrive(a)
 	t.Work.arrive(a)
 	t.Arrivals.arrive(a)

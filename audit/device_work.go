@@ -52,6 +52,13 @@ func (d *Device) settle(now time.Time) {
 			d.Worked += passed
 			if d.counts() {
 				d.pass(from, to, passed)
+				d.Tests.Gap.Mute.proved()
+			} else if !d.warm && d.floor > 0 {
+				rate := d.claims(from)
+				if rate == 0 {
+					rate = d.Tests.Gap.Rate
+				}
+				d.Tests.Gap.Mute.pass(from, to, rate, d.perHash, d.plan)
 			}
 		}
 		d.Now = to

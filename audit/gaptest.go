@@ -61,6 +61,8 @@ type gapTest struct {
 	Worst  silence   `json:"worst"`
 	// Held counts silences whose shares came at once afterwards.
 	Held uint64 `json:"held"`
+	// Mute is for time in which the rate is not known yet.
+	Mute mute `json:"mute"`
 }
 
 // silence is a time without a share that counts.
@@ -262,6 +264,7 @@ func (t *gapTest) merge(o *gapTest) {
 	for _, s := range o.Longest {
 		t.keep(s)
 	}
+	t.Mute.merge(&o.Mute)
 	t.Watched = min(t.Watched+o.Watched, maxExpected)
 	t.Silent = min(t.Silent+o.Silent, maxExpected)
 	if t.Alarms == 0 {
@@ -289,6 +292,9 @@ func (t *gapTest) check() error {
 	}
 	if t.Rate > 0 && t.From == 0 {
 		return errors.New("gap test: a rate of no shares")
+	}
+	if err := t.Mute.check(); err != nil {
+		return err
 	}
 	return checkSum("gap test", t.Exposure, t.Rate, t.Density, t.Lag, t.PerDay, t.Shortest, t.Watched, t.Silent, t.Recent.Exposure, t.Recent.Low)
 }
@@ -343,6 +349,11 @@ func (t *gapTest) finding(c *context) Finding {
 		if day := math.Log(perSecond*86400) - t.surprise(max(0, worst.Shares-perSecond*t.Lag)); day < 0 {
 			f.Words += fmt.Sprintf(" By chance that happens once in %s.", spanWords(86400*math.Exp(min(-day, 700))))
 		}
+	case !t.Mute.First.IsZero():
+		m := &t.Mute
+		f.State, f.Since, f.At, f.Words = Alarm, m.First, time.Unix(0, m.Worst.From).UTC(), m.words()
+		f.Numbers["longest_seconds"], f.Numbers["longest_expected_shares"] = m.Worst.Seconds, m.Worst.Shares
+		f.Limits += " So does one that holds this connection in reserve and works elsewhere."
 	case perSecond > 0 && t.Watched > 10*seconds:
 		f.State = Clear
 		f.Words = fmt.Sprintf("No silence that chance does not explain, in %s watched.", spanWords(t.Watched))

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/touchstone-btc/touchstone/work/share"
 )
 
 // latencyTest bets that the best shares of a job come later than its others: a device that hoards them until it knows whether they
@@ -17,7 +19,8 @@ import (
 // counts are bet on, which tells nothing about its rank; the mean of the stakes over a and c is an e-process.
 //
 // Ranks, not times: shares that come after the job's end have their place too, and neither a rate that drifts nor stamps in whole
-// seconds matter (shares of one instant are taken in the order in which they came). When the floor changes within a job the shares
+// seconds matter (shares of one instant are taken in the order in which they came). Where a share is a block, the best share ended
+// its job, as always happens to whoever mines alone: such jobs are left out. When the floor changes within a job the shares
 // before are left out: what they achieved may have been the reason, and then the last of them is more often the best.
 type latencyTest struct {
 	// Shares are those of jobs that are known.
@@ -39,6 +42,8 @@ type latencyJob struct {
 	// Best is the highest difficulty achieved, Rank the place of that share.
 	Best float64 `json:"best"`
 	Rank uint32  `json:"rank"`
+	// Void says that one of the shares was a block.
+	Void bool `json:"void,omitzero"`
 }
 
 // has says that a job is this one, or one on the same block.
@@ -86,7 +91,10 @@ func (t *latencyTest) arrive(a *arrival) {
 		o = &t.Open[older]
 	}
 	if o.Shares > 0 && o.Floor != a.floor || o.Shares == math.MaxUint32 {
-		*o = latencyJob{Number: o.Number, Tip: o.Tip}
+		*o = latencyJob{Number: o.Number, Tip: o.Tip, Void: o.Void}
+	}
+	if network := a.job.Network; a.share != nil && a.share.Word == share.Block || network > 0 && a.difficulty >= network {
+		o.Void = true
 	}
 	o.Floor = a.floor
 	o.Shares++
@@ -98,7 +106,7 @@ func (t *latencyTest) arrive(a *arrival) {
 
 // settle ends a job.
 func (t *latencyTest) settle(o *latencyJob, now time.Time) {
-	if o.Shares < 2 {
+	if o.Shares < 2 || o.Void {
 		return
 	}
 	place := (float64(o.Rank) - 0.5) / float64(o.Shares)

@@ -118,7 +118,7 @@ func TestLatencyJobs(t *testing.T) {
 	send(5, 10, 20)
 	send(6, 10, 30)
 	send(5, 10, 40)
-	require.Equal(t, [2]latencyJob{{5, 0, 10, 2, 40, 2}, {6, 0, 10, 1, 30, 1}}, test.Open)
+	require.Equal(t, [2]latencyJob{{5, 0, 10, 2, 40, 2, false}, {6, 0, 10, 1, 30, 1, false}}, test.Open)
 	send(3, 10, 50)
 	require.Equal(t, uint64(3), test.Shares)
 	send(8, 10, 11)
@@ -196,5 +196,27 @@ func TestLatencyOfBlocks(t *testing.T) {
 	require.Equal(t, uint64(38), test.Levels[0].Jobs, "two are open")
 	require.InDelta(t, 38*100.5/101, test.Levels[0].Place, 1e-9)
 	require.Greater(t, test.logE(), 13.8)
+	require.NoError(t, test.check())
+}
+
+// TestLatencyOfMiningAlone has a machine find every block itself, as in a laboratory or at home: each block ends its own job, and so the
+// best share is always the last. Nothing is held back there.
+func TestLatencyOfMiningAlone(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 182))
+	var test latencyTest
+	now := testStart
+	for n := uint64(1); n <= 500; n++ {
+		job := &Job{Number: n, Tip: n, Difficulty: 1, Network: 8}
+		for {
+			now = now.Add(time.Second)
+			a := arrival{at: now, floor: 1, difficulty: pareto(r, 1), job: job}
+			test.arrive(&a)
+			if a.difficulty >= job.Network {
+				break
+			}
+		}
+	}
+	require.Less(t, test.logE(), 1.)
+	require.Zero(t, test.Levels[0].Jobs)
 	require.NoError(t, test.check())
 }
