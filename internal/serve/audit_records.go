@@ -208,6 +208,7 @@ type recordShard struct {
 	list     byAge[recordSession]
 	last     time.Time // of what was told
 	waiting  verdictQueue
+	run      recordRun
 }
 
 // shardRecord is a record, of a session that may have another name; or, if asJob, the job of one that is later.
@@ -248,7 +249,7 @@ func (r *recordReader) read(ctx context.Context, files []*auditFile) error {
 		}
 		s.list.place = func(s *recordSession) *aged[recordSession] { return &s.age }
 		r.shards[i] = s
-		tellers.Go(s.run)
+		tellers.Go(s.work)
 	}
 	err := r.merge(ctx, merge)
 	for _, s := range r.shards {
@@ -325,19 +326,24 @@ func (s *recordShard) flush() {
 	s.batch = nil
 }
 
-// run tells what comes, until there is no more.
-func (s *recordShard) run() {
+// work tells what comes, until there is no more.
+func (s *recordShard) work() {
 	for batch := range s.batches {
 		for i := range batch {
 			s.waiting.add(&batch[i])
 			for r := s.waiting.ready(); r != nil; r = s.waiting.ready() {
-				s.tell(r)
+				if s.run.add(r) {
+					s.run.give(s.tell)
+				}
 			}
 		}
 	}
 	for r := s.waiting.pop(); r != nil; r = s.waiting.pop() {
-		s.tell(r)
+		if s.run.add(r) {
+			s.run.give(s.tell)
+		}
 	}
+	s.run.give(s.tell)
 	for o := s.list.oldest; o != nil; o = o.age.newer {
 		if s.last.Sub(o.now) < idleSession {
 			o.Advance(s.last)
@@ -349,8 +355,10 @@ func (s *recordShard) run() {
 // session returns the session of a record.
 func (s *recordShard) session(name []byte, now time.Time) *recordSession {
 	if o := s.sessions[string(name)]; o != nil {
-		s.list.remove(o)
-		s.list.add(o)
+		if o != s.list.newest {
+			s.list.remove(o)
+			s.list.add(o)
+		}
 		return o
 	}
 	for len(s.sessions) >= defaultMaxSessions/recordShards {
