@@ -372,8 +372,9 @@ func (d *Device) SharedName() {
 	d.Several, d.Rate = true, 0
 }
 
-// Pool says where the device's shares go, as a URL: what telemetry names is compared with it.
-func (d *Device) Pool(url string) { d.Tests.Facts.pool(clip(url, maxName)) }
+// Reached says to which of our addresses the device connected, as HOST:PORT: what telemetry names is described beside it. What it ought
+// to name, Plan.KnownAs says: between a device and us, addresses change and names are others.
+func (d *Device) Reached(address string) { d.Tests.Facts.reached(clip(address, maxName)) }
 
 // Redirected says that the pool told the machine to go elsewhere (client.reconnect), another registrable domain or not.
 func (d *Device) Redirected(now time.Time, to string, elsewhere bool) {

@@ -124,13 +124,13 @@ func samePlan(have, read *Plan) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if *complete != *read {
+	if !complete.same(read) {
 		return nil, errors.New("the plan is not complete")
 	}
 	if have == nil {
 		return complete, nil
 	}
-	if *have != *complete {
+	if !have.same(complete) {
 		return nil, fmt.Errorf("it was made under another plan, %.12s, not %.12s: what is decided before the data can't be changed",
 			complete.Hash(), have.Hash())
 	}

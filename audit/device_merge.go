@@ -19,7 +19,7 @@ func (d *Device) Merge(o *Device) error {
 	if d.Label != o.Label {
 		return fmt.Errorf("merge: device %.40q is not %.40q", o.Label, d.Label)
 	}
-	if *d.plan != *o.plan {
+	if !d.plan.same(o.plan) {
 		return fmt.Errorf("merge: device %.40q was audited under another plan, %.12s, not %.12s", o.Label, o.plan.Hash(), d.plan.Hash())
 	}
 	if !d.First.IsZero() && !o.First.IsZero() && o.First.Before(d.Now) {

@@ -40,12 +40,18 @@ type facts struct {
 	To        string    `json:"to,omitempty"`
 	ToAt      time.Time `json:"to_at,omitzero"`
 
-	Ours  string   `json:"ours,omitempty"`
-	Pools []string `json:"pools,omitempty"` // that it says to mine at
+	Reached string     `json:"reached,omitempty"` // which of our addresses it connected to
+	Pools   []saidPool `json:"pools,omitempty"`   // that it says to mine at
 	// Boards and Whole are sums over BoardClaims claims of the boards' rates and the machine's.
 	Boards      float64 `json:"boards,omitzero"`
 	Whole       float64 `json:"whole,omitzero"`
 	BoardClaims uint64  `json:"board_claims,omitzero"`
+}
+
+// saidPool is a pool that a device says to mine at, and when it first did.
+type saidPool struct {
+	Name string    `json:"name"`
+	At   time.Time `json:"at,omitzero"`
 }
 
 // invalidRate bets that more shares are invalid than honest hardware sends. Only shares of the newest job count, some time after it
@@ -202,9 +208,7 @@ func counter(v float64) bool { return v >= 0 && v <= maxCounter }
 // claim compares what the device says of itself.
 func (f *facts) claim(c *Claim) {
 	f.Said.claim(c, f.yes())
-	if name := clipFact(c.Pool); name != "" && !slices.Contains(f.Pools, name) && len(f.Pools) < maxSaidPools {
-		f.Pools = append(f.Pools, name)
-	}
+	f.says(saidPool{clipFact(c.Pool), c.Time})
 	if len(c.Boards) > 0 && c.Rate > 0 && c.Rate < 1e30 {
 		sum := 0.
 		for _, b := range c.Boards {
@@ -267,8 +271,15 @@ func (f *facts) redirected(now time.Time, to string, elsewhere bool) {
 	}
 }
 
-// pool says where we know the device's shares to go.
-func (f *facts) pool(url string) { f.Ours = clipFact(url) }
+// says keeps a pool that the device names, unless it is known.
+func (f *facts) says(p saidPool) {
+	same := func(o saidPool) bool { return o.Name == p.Name }
+	if p.Name != "" && len(f.Pools) < maxSaidPools && !slices.ContainsFunc(f.Pools, same) {
+		f.Pools = append(f.Pools, p)
+	}
+}
+
+func (f *facts) reached(address string) { f.Reached = clipFact(address) }
 
 // clipFact bounds a name that somebody sent.
 func clipFact(s string) string {
@@ -315,13 +326,11 @@ func (f *facts) merge(o *facts) {
 	if o.Elsewhere > 0 || f.To == "" {
 		f.To, f.ToAt = o.To, o.ToAt
 	}
-	if f.Ours == "" {
-		f.Ours = o.Ours
+	if o.Reached != "" {
+		f.Reached = o.Reached
 	}
 	for _, p := range o.Pools {
-		if !slices.Contains(f.Pools, p) && len(f.Pools) < maxSaidPools {
-			f.Pools = append(f.Pools, p)
-		}
+		f.says(p)
 	}
 	f.Boards += o.Boards
 	f.Whole += o.Whole
@@ -386,7 +395,8 @@ func (f *facts) check() error {
 	if f.Refused > f.No || f.Crossed > f.Refused || f.Taken > f.Yes || f.Elsewhere > f.Redirects {
 		return errors.New("facts: more exceptions than answers")
 	}
-	if len(f.Pools) > maxSaidPools || slices.ContainsFunc(append([]string{f.Ours, f.To}, f.Pools...), func(s string) bool { return len(s) > maxFactName }) {
+	long := func(p saidPool) bool { return len(p.Name) > maxFactName }
+	if len(f.Pools) > maxSaidPools || len(f.Reached) > maxFactName || len(f.To) > maxFactName || slices.ContainsFunc(f.Pools, long) {
 		return errors.New("facts: too many pools, or too long names")
 	}
 	s, r := &f.Said, &f.Rate
@@ -406,7 +416,7 @@ func (f *facts) check() error {
 func (f *facts) findings(c *context) []Finding {
 	all := f.verdicts()
 	all = append(all, f.invalidRate(c), f.stale())
-	for _, one := range []*Finding{f.redirects(), f.places(), f.best(c), f.counters(c), f.pools(), f.boardSum()} {
+	for _, one := range []*Finding{f.redirects(), f.places(c.plan.KnownAs), f.best(c), f.counters(c), f.pools(), f.boardSum()} {
 		if one != nil {
 			all = append(all, *one)
 		}
@@ -581,39 +591,80 @@ func times(n uint64) string {
 	return countWords(n) + " times"
 }
 
-// places compares where it says to mine with where we know its shares to go.
-func (f *facts) places() *Finding {
+// places compares where it says to mine with the addresses that it may name, if any were said, and else describes it.
+func (f *facts) places(known []string) *Finding {
 	if len(f.Pools) == 0 {
 		return nil
 	}
 	a := &Finding{Test: TestRedirect, Kind: Fact, State: NotApplicable, Numbers: map[string]float64{"named_pools": float64(len(f.Pools))},
-		Words:  fmt.Sprintf("It says that it mines at %s. Nothing says where its shares ought to go.", strings.Join(f.Pools, ", ")),
 		Limits: "What a machine says of its pools need not be all of them: only watching its network shows that."}
-	if f.Ours == "" {
+	if len(known) > 0 {
+		f.known(a, known)
 		return a
 	}
-	var other, unsure []string
-	for _, p := range f.Pools {
-		switch samePlace(f.Ours, p) {
-		case placeOther:
-			other = append(other, p)
-		case placeUnsure:
-			unsure = append(unsure, p)
-		}
-	}
+	names := names(f.Pools)
 	switch {
-	case len(other) > 0:
-		a.State, a.Since = Alarm, f.Said.At
-		a.Words = fmt.Sprintf("It says that it mines at %s. Its shares should go to %s.", strings.Join(other, ", "), f.Ours)
-		a.Limits = "A second name or address of the same place looks like another one."
-	case len(unsure) > 0:
-		a.Words = fmt.Sprintf("It says that it mines at %s. Its shares should go to %s: whether that is the same place can't be told from the names.", strings.Join(unsure, ", "), f.Ours)
-	default:
+	case f.Reached == "":
+		a.Words = fmt.Sprintf("It says that it mines at %s. Nothing says where its shares ought to go.", names)
+	case !slices.ContainsFunc(f.Pools, func(p saidPool) bool { return samePlace(f.Reached, p.Name) != placeSame }):
 		a.State = Clear
-		a.Words = fmt.Sprintf("It says that it mines at %s, where its shares should go.", f.Pools[0])
+		a.Words = fmt.Sprintf("It says that it mines at %s, where it is connected.", names)
 		a.Power = "It reads what the machine says of itself."
+	case slices.ContainsFunc(f.Pools, func(p saidPool) bool { return samePlace(f.Reached, p.Name) == placeOther }):
+		a.Words = fmt.Sprintf("It says that it mines at %s, and is connected to %s: that may be one place by two names or addresses, or may not.", names, f.Reached)
+	default:
+		a.Words = fmt.Sprintf("It says that it mines at %s, and is connected to %s: whether that is the same place can't be told from the names.", names, f.Reached)
 	}
 	return a
+}
+
+// known judges the pools that it names by the addresses that it may name.
+func (f *facts) known(a *Finding, known []string) {
+	var other []saidPool
+	for _, p := range f.Pools {
+		if !slices.ContainsFunc(known, func(k string) bool { return sameAddress(k, p.Name) }) {
+			other = append(other, p)
+		}
+	}
+	if len(other) == 0 {
+		a.State = Clear
+		a.Words = fmt.Sprintf("It says that it mines at %s, as it should.", names(f.Pools))
+		a.Power = "It reads what the machine says of itself."
+		return
+	}
+	since := other[0].At
+	for _, p := range other {
+		if p.At.Before(since) {
+			since = p.At
+		}
+	}
+	a.alarm(since)
+	a.Words = fmt.Sprintf("It said that it mined at %s, which is none of the addresses that it may name (%s).", names(other), strings.Join(known, ", "))
+	a.Limits = "A pool that it falls back to while this one can't be reached looks the same, unless that was named before, too."
+}
+
+func names(pools []saidPool) string {
+	var all []string
+	for _, p := range pools {
+		all = append(all, p.Name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// sameAddress reports whether what a machine said is an address that was named: the same host, and the same port where both say one.
+// What can't be read is not held against it.
+func sameAddress(known, said string) bool {
+	kh, kp := hostPort(known)
+	sh, sp := hostPort(said)
+	if sh == "" {
+		return true
+	}
+	ka, kerr := netip.ParseAddr(kh)
+	sa, serr := netip.ParseAddr(sh)
+	if kerr == nil && serr == nil {
+		kh, sh = ka.Unmap().String(), sa.Unmap().String()
+	}
+	return kh == sh && (kp == sp || kp == "" || sp == "")
 }
 
 type place int

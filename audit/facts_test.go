@@ -274,20 +274,20 @@ func TestFactsPlaces(t *testing.T) {
 		{"stratum+tcp://pool.example.com:3333", "stratum+tcp://pool.example.com:3333", Clear},
 		{"pool.example.com:3333", "stratum+tcp://POOL.example.com:3333/", Clear},
 		{"", "pool.example.com:3333", NotApplicable},
-		{"pool.example.com:3333", "pool.thief.example:3333", Alarm},
+		{"pool.example.com:3333", "pool.thief.example:3333", NotApplicable},
 		{"pool.example.com:3333", "eu.example.com:3333", NotApplicable},
 		{"pool.example.com:3333", "pool.example.com:443", NotApplicable},
 		{"0.0.0.0:3333", "192.168.1.7:3333", NotApplicable},
 		{"10.0.0.1:3333", "10.0.0.1:3333", Clear},
 		{"10.0.0.1:3333", "10.0.0.2:3333", NotApplicable},
-		{"10.0.0.1:3333", "8.8.8.8:3333", Alarm},
+		{"10.0.0.1:3333", "8.8.8.8:3333", NotApplicable},
 		{"10.0.0.1:3333", "pool.thief.example:3333", NotApplicable},
 		{"[2001:db8::1]:3333", "[2001:db8::1]:3333", Clear},
 		{"pool.example.com", "://%zz", NotApplicable},
 	} {
 		f := &facts{}
 		if one.ours != "" {
-			f.pool(one.ours)
+			f.reached(one.ours)
 		}
 		claim := nanClaim(0)
 		claim.Pool = one.said
@@ -304,6 +304,48 @@ func TestFactsPlaces(t *testing.T) {
 	a := findingOf(t, f.findings(factsContext(0)), TestRedirect, Fact)
 	require.Equal(t, Alarm, a.State)
 	require.Contains(t, a.Words, "thief.example:3334")
+}
+
+// Where it was said which addresses a machine may name, another is an alarm, since it was first named.
+func TestFactsKnownAs(t *testing.T) {
+	known := []string{"stratum+tcp://proxy.example:3333", "10.0.0.5:3333", "[2001:db8::1]:3333", "backup.example"}
+	for said, want := range map[string]State{
+		"stratum+tcp://proxy.example:3333":           Clear,
+		"stratum+tcp://PROXY.example.:3333/":         Clear,
+		"proxy.example":                              Clear,
+		"stratum+ssl://10.0.0.5:3333":                Clear,
+		"::ffff:10.0.0.5":                            Clear,
+		"[2001:db8:0::1]:3333":                       Clear,
+		"backup.example:25":                          Clear,
+		"://%zz":                                     Clear,
+		"stratum+tcp://proxy.example:3334":           Alarm,
+		"stratum+tcp://10.0.0.6:3333":                Alarm,
+		"stratum+tcp://127.0.0.1:3333":               Alarm,
+		"stratum+tcp://eu.proxy.example:3333":        Alarm,
+		"stratum+tcp://a:b@pool.thief.example:3333/": Alarm,
+	} {
+		f := &facts{}
+		c := factsContext(0)
+		c.plan = testPlan(t, func(p *Plan) { p.KnownAs = known })
+		f.reached("10.1.1.1:1")
+		claim := nanClaim(0)
+		claim.Pool = known[0]
+		f.claim(claim)
+		claim = nanClaim(time.Minute)
+		claim.Pool = said
+		f.claim(claim)
+		claim.Time = claim.Time.Add(time.Minute)
+		f.claim(claim)
+		fs := f.findings(c)
+		requireSoundFacts(t, fs)
+		a := findingOf(t, fs, TestRedirect, Fact)
+		require.Equal(t, want, a.State, said)
+		if want == Alarm {
+			require.Equal(t, testStart.Add(time.Minute), a.Since)
+			require.Contains(t, a.Words, said)
+			require.NotContains(t, a.Words, "at "+known[0])
+		}
+	}
 }
 
 func TestFactsBoards(t *testing.T) {
@@ -381,7 +423,7 @@ func TestFactsMergeAndState(t *testing.T) {
 	require.Equal(t, whole.counts(), empty.counts())
 	for _, bad := range []string{`{"shares":1}`, `{"words":{"accepted":2},"shares":1}`, `{"proving":1}`, `{"refused":1}`, `{"taken":2}`, `{"elsewhere":1}`,
 		`{"invalid_rate":{"bad":1}}`, `{"invalid_rate":{"allowed":2}}`, `{"said":{"extra":1e999}}`, `{"said":{"best":-1}}`, `{"work":-1}`,
-		`{"pools":["a","b","c","d","e","f","g","h","i"]}`, fmt.Sprintf(`{"ours":"%0400d"}`, 1), `{"words":{"nonsense":1},"shares":1}`} {
+		`{"pools":[{},{},{},{},{},{},{},{},{}]}`, fmt.Sprintf(`{"reached":"%0400d"}`, 1), fmt.Sprintf(`{"pools":[{"name":"%0400d"}]}`, 1), `{"words":{"nonsense":1},"shares":1}`} {
 		f := &facts{}
 		if json.Unmarshal([]byte(bad), f) == nil {
 			require.Error(t, f.check(), bad)
@@ -404,7 +446,7 @@ func FuzzFacts(f *testing.F) {
 			one.claim(&Claim{Time: testStart.Add(time.Duration(i) * time.Minute), Rate: x, Accepted: y, BestShare: z, Uptime: x, Pool: name, Boards: []float64{y, z}})
 			one.share(&Share{Time: testStart, Required: x, Difficulty: y, Word: share.Word(word % 14)}, &Job{Number: uint64(word), Time: testStart.Add(-time.Hour)})
 		}
-		one.pool(name)
+		one.reached(name)
 		one.redirected(testStart, name, true)
 		requireSoundFacts(t, one.findings(factsContext(1)))
 		require.True(t, isFinite(one.logE()))

@@ -59,7 +59,7 @@ func (f *Fleet) Merge(o *Fleet) error {
 	if f == o {
 		return errors.New("merge: a fleet can't be merged with itself")
 	}
-	if *f.plan != *o.plan {
+	if !f.plan.same(o.plan) {
 		return fmt.Errorf("merge: the fleet was audited under another plan, %.12s, not %.12s", o.plan.Hash(), f.plan.Hash())
 	}
 	joined := map[string]*Device{}

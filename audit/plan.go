@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"time"
 
@@ -46,7 +47,20 @@ type Plan struct {
 	Rated float64 `json:"rated,omitzero"`
 	// Model names the chip layout where telemetry does not: one of [Models] or what [LayoutOf] takes; "" for unknown.
 	Model string `json:"model,omitempty"`
+	// KnownAs are the addresses that machines may say they mine at, as URLs or HOST:PORT: those by which they know the proxy or pool that
+	// watches them, and those of pools that they may fall back to. With any, a machine that names another is told of; without, names are
+	// only described.
+	KnownAs []string `json:"known_as,omitempty"`
 }
+
+// Bounds of Plan.KnownAs.
+const (
+	maxKnownAs = 16
+	maxAddress = 200
+)
+
+// same reports whether p and o say the same.
+func (p *Plan) same(o *Plan) bool { return reflect.DeepEqual(p, o) }
 
 // Complete returns p with the defaults filled in, or what is wrong with it and what would do.
 func (p Plan) Complete() (*Plan, error) {
@@ -71,6 +85,17 @@ func (p Plan) Complete() (*Plan, error) {
 	}
 	if p.Model != "" && LayoutOf(p.Model) == nil {
 		return nil, fmt.Errorf("plan: model %.40q: its chips are not known: want one of %s, or nothing", p.Model, strings.Join(Models(), ", "))
+	}
+	if len(p.KnownAs) > maxKnownAs {
+		return nil, fmt.Errorf("plan: known as: %d addresses: want at most %d", len(p.KnownAs), maxKnownAs)
+	}
+	for _, address := range p.KnownAs {
+		if host, _ := hostPort(address); host == "" || len(address) > maxAddress {
+			return nil, fmt.Errorf("plan: known as %.60q: want an address such as stratum+tcp://proxy.example:3333", address)
+		}
+	}
+	if len(p.KnownAs) == 0 {
+		p.KnownAs = nil
 	}
 	return &p, nil
 }

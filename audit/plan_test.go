@@ -40,6 +40,10 @@ func TestPlanRefuses(t *testing.T) {
 		_, err := p.Complete()
 		require.ErrorContains(t, err, want)
 	}
+	for _, known := range [][]string{{""}, {"stratum+tcp://:3333"}, {"a:1", strings.Repeat("x", 300)}, make([]string, maxKnownAs+1)} {
+		_, err := Plan{KnownAs: known}.Complete()
+		require.ErrorContains(t, err, "plan: known as", known)
+	}
 	_, err := Plan{Model: strings.Repeat("x", 1000)}.Complete()
 	require.ErrorContains(t, err, "plan: model")
 }
@@ -55,8 +59,14 @@ func TestPlanJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &back))
 	require.Equal(t, *p, back)
 	require.Equal(t, p.Hash(), back.Hash())
-	back.Alpha /= 2
+	back.KnownAs = []string{"a:1"}
 	require.NotEqual(t, p.Hash(), back.Hash())
+	text, err = json.Marshal(back)
+	require.NoError(t, err)
+	var third Plan
+	require.NoError(t, json.Unmarshal(text, &third))
+	require.True(t, third.same(&back))
+	require.False(t, third.same(p))
 
 	for _, bad := range []string{`{"alhpa":0.1}`, `{"alpha":0.1,"alpha":0.2}`, `{"lag_seconds":-1}`, `{"lag_seconds":1e9}`, `[]`, `{`, ``,
 		`{"alpha":"0.1"}`, `{"model":"` + strings.Repeat("x", maxPlanJSON) + `"}`} {

@@ -59,6 +59,9 @@ Flags:
                     such as 100TH/s
   --model NAME      their chips, where they do not say: BM1362, BM1366, BM1368,
                     BM1370 or BM1387
+  --known-as URL    an address at which machines may say that they mine: those
+                    by which they know the proxy or pool that recorded, and of
+                    backup pools; repeated; with any, another one is an alarm
   --plan FILE       all that is decided before the data, see below; the flags
                     above win
   --state FILE      go on from where the audit before stopped, and leave there

@@ -23,6 +23,7 @@ type auditPlanFlags struct {
 	tolerance float64
 	rated     hashRateFlag
 	model     string
+	knownAs   []string
 
 	planName string
 }
@@ -46,6 +47,8 @@ any of these, each of which has a default:
   invalid_rate = 0.01     part of the shares that may be invalid
   extra_dispersion = 0.03 how far a rate may really vary
   network_difficulty = N  what a block needs, where the jobs do not tell
+  known_as = ["stratum+tcp://proxy.example:3333"]
+                          where the machines may say that they mine; no default
 
 `
 
@@ -59,6 +62,7 @@ func (a *auditPlanFlags) add(cmd *cobra.Command, prefix string) {
 	f.Float64Var(&a.tolerance, "tolerance", 0, "")
 	f.Var(&a.rated, "rated", "")
 	f.StringVar(&a.model, "model", "", "")
+	f.StringArrayVar(&a.knownAs, "known-as", nil, "")
 	cmd.MarkFlagFilename(a.planName, "toml", "json")
 }
 
@@ -93,6 +97,9 @@ func (a *auditPlanFlags) plan(cmd *cobra.Command) (*audit.Plan, error) {
 	}
 	if given("model") {
 		plan.Model = a.model
+	}
+	if given("known-as") {
+		plan.KnownAs = a.knownAs
 	}
 	complete, err := plan.Complete()
 	if err != nil {

@@ -30,6 +30,11 @@ const liveAuditUsage = `  --audit                   say what the shares of each 
   --rated RATE              what the devices should compute where they make no
                             claim, such as 100TH/s
   --model NAME              their chips, where they do not say, such as BM1370
+  --known-as URL            an address at which devices may say that they mine:
+                            that by which they know this machine, such as
+                            stratum+tcp://192.0.2.5:3333, and those of backup
+                            pools; repeated; if telemetry names another, that
+                            is an alarm; without, it is only described
   --telemetry WORKER=URL    ask this worker's device each minute what it says of
                             itself: cgminer://HOST:4028 (Antminer, Whatsminer,
                             Avalon and others), whatsminer://HOST:4433 (V3) or
@@ -56,7 +61,7 @@ func (a *liveAuditFlags) add(cmd *cobra.Command) {
 // check reports flags that make no sense.
 func (a *liveAuditFlags) check(cmd *cobra.Command) error {
 	if !a.on {
-		for _, name := range []string{"audit-plan", "alpha", "tolerance", "rated", "model", "telemetry"} {
+		for _, name := range []string{"audit-plan", "alpha", "tolerance", "rated", "model", "known-as", "telemetry"} {
 			if cmd.Flags().Changed(name) {
 				return usageError(cmd, "--%s needs an audit, and --audit is false", name)
 			}

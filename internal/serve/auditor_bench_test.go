@@ -21,7 +21,7 @@ func BenchmarkLiveAudit(b *testing.B) {
 	now := auditStart
 	job := testJob(true, now)
 	for i := range sessions {
-		sessions[i] = live.open(fmt.Sprint(i), fmt.Sprint("10.0.0.", i, ":1"), "", now)
+		sessions[i] = live.open(fmt.Sprint(i), fmt.Sprint("10.0.0.", i, ":1"), "", "", now)
 		sessions[i].Authorized(fmt.Sprint("w", i), now)
 		sessions[i].put(&auditEvent{what: auditJobGiven, now: now, job: "1", given: &job})
 	}

@@ -18,6 +18,8 @@ type AuditConfig struct {
 	Plan *audit.Plan
 	// Telemetry are devices that are asked what they say of themselves. Recorded, if there is a recorder.
 	Telemetry []TelemetryTarget
+	// TelemetryEvery is how long after the beginning of a poll the next one begins. Default: a minute.
+	TelemetryEvery time.Duration
 }
 
 // LiveAudit audits the devices of a running proxy or pool. What happens is queued, and told to the audit by a goroutine of its own:
@@ -94,7 +96,7 @@ func newLiveAudit(c *AuditConfig, emit func(Event)) (*LiveAudit, error) {
 	l.auditor.limits.max = maxLiveDevices
 	if len(c.Telemetry) > 0 {
 		var err error
-		if l.poller, err = NewTelemetryPoller(TelemetryConfig{Targets: c.Telemetry, OnPoll: l.polled}); err != nil {
+		if l.poller, err = NewTelemetryPoller(TelemetryConfig{Targets: c.Telemetry, Interval: c.TelemetryEvery, OnPoll: l.polled}); err != nil {
 			return nil, err
 		}
 	}
@@ -364,12 +366,13 @@ type liveSession struct {
 	lost    bool // guarded by the audit's mu: events of it were missed
 }
 
-// open begins a session.
-func (l *LiveAudit) open(name, peer, pool string, now time.Time) *liveSession {
+// open begins a session. local is to which address the device connected.
+func (l *LiveAudit) open(name, peer, local, pool string, now time.Time) *liveSession {
 	if l == nil {
 		return nil
 	}
 	s := &liveSession{live: l, session: l.auditor.Continue(name, peer, pool)}
+	s.session.local = local
 	s.put(&auditEvent{what: auditBegin, now: now})
 	return s
 }

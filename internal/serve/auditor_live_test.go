@@ -35,7 +35,7 @@ func liveJob(s *liveSession, now time.Time) {
 func TestLiveAuditAlarms(t *testing.T) {
 	now := auditAt(0)
 	l, events := newTestLive(t, &now)
-	s := l.open("1", "10.0.0.1:1", "stratum+tcp://pool.example:3333", now)
+	s := l.open("1", "10.0.0.1:1", "", "stratum+tcp://pool.example:3333", now)
 	s.Authorized("w", now)
 	liveJob(s, now)
 	s.put(&auditEvent{what: auditRedirected, now: now, text: "elsewhere.test:3333"})
@@ -64,7 +64,7 @@ func TestLiveAuditAlarms(t *testing.T) {
 func TestLiveAuditBehind(t *testing.T) {
 	now := auditAt(0)
 	l, events := newTestLive(t, &now)
-	s := l.open("1", "10.0.0.1:1", "", now)
+	s := l.open("1", "10.0.0.1:1", "", "", now)
 	s.Authorized("w", now)
 	liveJob(s, now)
 	sub := share.Submission{Worker: "w", JobID: "1"}
@@ -85,7 +85,7 @@ func TestLiveAuditBehind(t *testing.T) {
 func TestLiveAuditReport(t *testing.T) {
 	now := auditAt(0)
 	l, _ := newTestLive(t, &now)
-	s := l.open("1", "10.0.0.1:1", "", now)
+	s := l.open("1", "10.0.0.1:1", "", "", now)
 	s.Authorized("w", now)
 	go l.run()
 	r, err := l.Report(t.Context())
@@ -108,7 +108,7 @@ func TestLiveAuditReport(t *testing.T) {
 	_, err = none.Report(t.Context())
 	require.ErrorIs(t, err, errAuditOff)
 	none.stop(0)
-	none.open("1", "", "", now).close(now)
+	none.open("1", "", "", "", now).close(now)
 	w := httptest.NewRecorder()
 	(&StatusServer{source: liveSource{}}).handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/audit", nil))
 	require.Equal(t, http.StatusNotFound, w.Code)
@@ -126,7 +126,7 @@ func (s liveSource) AuditReport(ctx context.Context) (*audit.FleetReport, error)
 func TestLiveAuditFault(t *testing.T) {
 	now := auditAt(0)
 	l, events := newTestLive(t, &now)
-	bad, good := l.open("1", "10.0.0.1:1", "", now), l.open("2", "10.0.0.2:1", "", now)
+	bad, good := l.open("1", "10.0.0.1:1", "", "", now), l.open("2", "10.0.0.2:1", "", "", now)
 	bad.Authorized("w", now)
 	good.Authorized("v", now)
 	liveJob(bad, now)
@@ -150,7 +150,7 @@ func TestLiveAuditFault(t *testing.T) {
 	}
 
 	// The device goes on with its next session.
-	bad = l.open("3", "10.0.0.1:1", "", now)
+	bad = l.open("3", "10.0.0.1:1", "", "", now)
 	bad.Authorized("w", now)
 	l.turn()
 	require.Equal(t, uint64(2), l.auditor.Fleet().Device("w").Report().Sessions)
@@ -161,7 +161,7 @@ func TestLiveAuditFault(t *testing.T) {
 func TestLiveAuditEndsByFault(t *testing.T) {
 	now := auditAt(0)
 	l, events := newTestLive(t, &now)
-	s := l.open("1", "10.0.0.1:1", "", now)
+	s := l.open("1", "10.0.0.1:1", "", "", now)
 	l.clock = func() time.Time { panic("test") }
 	go l.run()
 	_, err := l.Report(t.Context())
@@ -178,7 +178,7 @@ func TestLiveAuditTellsWhileReporting(t *testing.T) {
 	l, _ := newTestLive(t, &now)
 	var last *liveSession
 	for i := range 3 {
-		last = l.open(fmt.Sprint(i), "10.0.0.1:1", "", now)
+		last = l.open(fmt.Sprint(i), "10.0.0.1:1", "", "", now)
 		last.Authorized(fmt.Sprint("w", i), now)
 	}
 	l.turn()

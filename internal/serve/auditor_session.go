@@ -19,6 +19,7 @@ type AuditSession struct {
 	auditor    *Auditor
 	name       string
 	peer, pool string
+	local      string // which of our addresses it is connected to, "" if nobody knows
 	agent      string
 
 	begun     bool // its beginning was seen, so its end will be
@@ -166,6 +167,9 @@ func (s *AuditSession) place(p *auditPart, now time.Time, late bool) {
 		slot.device.Synthetic()
 	}
 	slot.device.Open(at, s.agent)
+	if s.local != "" {
+		slot.device.Reached(s.local)
+	}
 	if !s.begun {
 		slot.device.Note(unseenEnds)
 	}

@@ -108,10 +108,10 @@ const (
 // keptQueue are the most bytes of a queue that are used again.
 const keptQueue = 1 << 20
 
-// watch begins to judge a connection. device is told what is found.
-func (j *judge) watch(session, peer, pool string, device *Device) *witness {
+// watch begins to judge a connection, from peer to our address local. device is told what is found.
+func (j *judge) watch(session, peer, local, pool string, device *Device) *witness {
 	w := &witness{judge: j, session: session, peer: peer, pool: pool, device: device}
-	w.audit = j.audit.open(session, peer, pool, time.Now())
+	w.audit = j.audit.open(session, peer, local, pool, time.Now())
 	w.saw(stratum.FromTouchstone, []byte(`{"event":"open"}`), time.Now())
 	return w
 }

@@ -106,6 +106,9 @@ func newLines(conn, raw net.Conn, config *ListenConfig, addr string, pending []b
 // Addr returns the device's address: that of the PROXY header, if there was one.
 func (l *Lines) Addr() string { return l.addr }
 
+// Local returns to which of this machine's addresses the device, or the load balancer before it, connected.
+func (l *Lines) Local() string { return l.conn.LocalAddr().String() }
+
 // Config returns the limits of the connection, with defaults filled in.
 func (l *Lines) Config() ListenConfig { return *l.config }
 

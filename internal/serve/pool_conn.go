@@ -60,7 +60,7 @@ func (p *Pool) serve(ctx context.Context, l *Lines, at *ListenAt) error {
 	secure := at.Config.TLS != nil
 	c.track = p.config.Recorder.Open(c.name, Opening{Peer: c.peer, TLS: secure}, now)
 	c.device = p.config.Devices.Connected(c.name, c.peer, "", now)
-	c.audit = p.audit.open(c.name, c.peer, "", now)
+	c.audit = p.audit.open(c.name, c.peer, l.Local(), "", now)
 	c.session = p.server.Open(now)
 	c.session.Owner = c
 	if c.audit != nil {

@@ -70,7 +70,7 @@ func (p *Proxy) newConn(s *proxySettings, lines *Lines, pool Conn, up *upstream)
 func newFlow(p *Proxy, s *proxySettings, lines *Lines, pool Conn, up *upstream) *flow {
 	f := &flow{proxyConn: p.newConn(s, lines, pool, up), device: lines.Conn()}
 	f.track = p.config.Recorder.Open(f.session, f.opening(), f.joined)
-	f.witness = p.judge.watch(f.session, f.peer, up.url.String(), f.status)
+	f.witness = p.judge.watch(f.session, f.peer, lines.Local(), up.url.String(), f.status)
 	return f
 }
 

@@ -88,7 +88,7 @@ func FuzzProxyTap(f *testing.F) {
 			proxy: p, settings: &proxySettings{}, upstream: &upstream{}, joined: time.Now(),
 			status: NewDevices().Connected("s", "p", "u", time.Now()),
 		}}
-		fl.witness = p.judge.watch("s", "p", "u", fl.status)
+		fl.witness = p.judge.watch("s", "p", "l", "u", fl.status)
 		dst := new(sink)
 		fl.carry(from, &pieces{rest: input, sizes: sizes}, dst, make([]byte, fromPoolBuffer))
 		require.True(t, bytes.Equal(input, dst.Bytes()))
@@ -117,6 +117,7 @@ func FuzzProxyTap(f *testing.F) {
 // still is a connection on which nothing comes, and everything can be said.
 type still struct{ sink }
 
+func (*still) LocalAddr() net.Addr             { return &net.TCPAddr{} }
 func (*still) Close() error                    { return nil }
 func (*still) SetDeadline(time.Time) error     { return nil }
 func (*still) SetReadDeadline(time.Time) error { return nil }

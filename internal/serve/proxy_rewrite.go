@@ -97,7 +97,7 @@ func newRewriter(p *Proxy, s *proxySettings, lines *Lines, pool Conn, up *upstre
 	linked.Link = r.session
 	r.pools = newSide(p.config.Recorder.Open(SessionName(), linked, r.joined), p.judge.validator, r.joined)
 	r.who = &witness{judge: p.judge, session: r.session, peer: r.peer, pool: up.url.String(), device: r.status}
-	r.who.audit = p.audit.open(r.session, r.peer, r.who.pool, r.joined)
+	r.who.audit = p.audit.open(r.session, r.peer, lines.Local(), r.who.pool, r.joined)
 	return r
 }
 

@@ -283,14 +283,13 @@ func startProxy(ctx context.Context, pool string, recorder *serve.Recorder) (add
 
 // audit audits the recording.
 func (t *Trial) audit(ctx context.Context, dir, ours string, result *Result) error {
-	plan, err := t.plan().Complete()
+	decided := t.plan()
+	decided.KnownAs = []string{ours}
+	plan, err := decided.Complete()
 	if err != nil {
 		return err
 	}
 	fleet := audit.NewFleet(plan)
-	for _, name := range []string{rogueName, twinName} {
-		fleet.Device(name).Pool(ours)
-	}
 	r := &serve.AuditReader{Auditor: serve.NewAuditor(fleet)}
 	names, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	if err != nil {
