@@ -285,6 +285,9 @@ func (d *Device) Share(s *Share) {
 		}
 		d.Tests.Latency.arrive(a)
 	}
+	if !inTime || !d.counts() {
+		d.Tests.Work.cut() // it sees no share of this time, and must not take that for empty work
+	}
 	// What hoards shares sends the high ones together: that is no filter of its hardware.
 	if s.Required > 0 && inTime && s.Word.Credited() && !d.Now.Before(d.Until) {
 		d.Tests.Filter.share(s.Required, s.Difficulty)

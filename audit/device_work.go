@@ -187,6 +187,7 @@ func (d *Device) refloor() {
 	if floor == d.floor {
 		return
 	}
+	d.Tests.Work.cut() // what it expects of a stretch of work holds for one difficulty
 	target, err := work.DifficultyTarget(new(big.Rat).SetFloat64(floor))
 	if err != nil {
 		d.Note(fmt.Sprintf("The share difficulty %g stands for no target: nothing counts under it.", floor))

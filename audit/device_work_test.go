@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/binary"
 	"math"
 	"testing"
 	"time"
@@ -281,4 +282,31 @@ func TestDeviceShareDoesNotAllocate(t *testing.T) {
 		s.Time, s.Difficulty, s.Nonce = now, m.difficulty*float64(1+i%100), uint32(i)*2654435761
 		m.device.Share(&s)
 	}))
+}
+
+// TestWarmUpIsNoEmptyWork goes to an octave of difficulty that was not seen before: while its first shares only teach whether the
+// device has a filter, the counter of its work goes on.
+func TestWarmUpIsNoEmptyWork(t *testing.T) {
+	d := NewDevice("d", testPlan(t, nil))
+	now, shares := testStart, uint64(0)
+	send := func(job uint64, difficulty float64, n int) {
+		d.Job(&Job{Time: now, Number: job, Tip: 1, Difficulty: difficulty, Network: 1e14})
+		for range n {
+			now = now.Add(time.Second)
+			s := Share{Time: now, Job: job, Required: difficulty, Difficulty: difficulty * 1.5, Word: share.Accepted, Extranonce2Size: 8}
+			binary.LittleEndian.PutUint64(s.Extranonce2[:], shares/4) // four shares of each value
+			d.Share(&s)
+			shares++
+		}
+	}
+	d.Open(now, "")
+	send(1, 17000, 2000)
+	send(2, 16000, 200)
+	for _, f := range d.Report().Findings {
+		if f.Test == TestExtranonce2 {
+			require.Equal(t, Clear, f.State, f.Words)
+			return
+		}
+	}
+	t.Fatal("nothing is said of extranonce2")
 }
