@@ -146,6 +146,12 @@ func (r *DeviceReport) finish(rejected bool, threshold float64) {
 			r.State = worse(r.State, f.State)
 		}
 	}
+	// Nor does one test that could see something, as long as a rate that is claimed, missing high shares or silences can't be seen.
+	for _, f := range r.Findings {
+		if r.State == Clear && f.State == TooEarly && (f.Test == TestClaim || f.Test == TestTail || f.Test == TestGap) {
+			r.State = TooEarly
+		}
+	}
 }
 
 // worse returns the state of a whole of which two parts have these.

@@ -92,7 +92,8 @@ type DeviceReport struct {
 	Source  string  `json:"claim_source,omitempty"`
 	// Floor is the difficulty that the device's own filter asks for, if above the pool's; else 0.
 	Floor float64 `json:"hardware_difficulty,omitzero"`
-	// State is Alarm if any finding is; else Clear if any evidence or surveillance is; else TooEarly. Combined is the log of the
+	// State is Alarm if any finding is; else TooEarly as long as the claim, high shares or silences are, where they can be tested, or no
+	// evidence or surveillance is Clear; else Clear. Combined is the log of the
 	// device's combined e-value.
 	State    State   `json:"state"`
 	Combined float64 `json:"combined_log_e"`

@@ -68,24 +68,26 @@ type Group struct {
 	Name  string // one short word
 	About string // a sentence's worth
 	tests []string
+	main  []string // the first of these that can be tested must have been, for the group to be clear
 }
 
 // Groups are the columns, most serious first.
 var Groups = []Group{
 	{"Rules", "every share keeps the rules: valid, new, within the mask and the times, to our pool, and the counters agree",
 		[]string{audit.TestInvalid, audit.TestMask, audit.TestDuplicate, audit.TestNTime, audit.TestRedirect, audit.TestBestShare,
-			audit.TestCounters, audit.TestInvalidRate, audit.TestStale}},
+			audit.TestCounters, audit.TestInvalidRate, audit.TestStale}, []string{audit.TestInvalid}},
 	{"Rate", "the work proven fits the rate claimed, and does not fall",
-		[]string{audit.TestClaim, audit.TestClaimAbove, audit.TestDrop}},
+		[]string{audit.TestClaim, audit.TestClaimAbove, audit.TestDrop}, []string{audit.TestClaim, audit.TestDrop}},
 	{"High", "high shares and blocks are as many as they must be, and come at once",
-		[]string{audit.TestTail, audit.TestLuck, audit.TestLatency}},
+		[]string{audit.TestTail, audit.TestLuck, audit.TestLatency}, []string{audit.TestTail}},
 	{"Times", "no silences and no regular slack",
-		[]string{audit.TestGap, audit.TestPeriod, audit.TestCoordinated, audit.TestArrivals, audit.TestAvailable}},
+		[]string{audit.TestGap, audit.TestPeriod, audit.TestCoordinated, audit.TestArrivals, audit.TestAvailable}, []string{audit.TestGap}},
 	{"Chips", "all chips, cores and boards take part",
-		[]string{audit.TestCells, audit.TestBoards, audit.TestExtranonce2, audit.TestVersion, audit.TestFilter}},
+		[]string{audit.TestCells, audit.TestBoards, audit.TestExtranonce2, audit.TestVersion, audit.TestFilter}, []string{audit.TestCells}},
 }
 
-// State returns what the tests of the group say of a device together: the gravest that any says. A description says nothing.
+// State returns what the tests of the group say of a device together: the gravest that any says, but clear only if the main one is. A
+// description says nothing.
 func (g *Group) State(d *audit.DeviceReport) audit.State {
 	state := audit.NotApplicable
 	for i := range d.Findings {
@@ -93,6 +95,17 @@ func (g *Group) State(d *audit.DeviceReport) audit.State {
 		for _, t := range g.tests {
 			if t == f.Test && (f.Kind != audit.Description || f.State == audit.Alarm) && gravity(f.State) < gravity(state) {
 				state = f.State
+			}
+		}
+	}
+	if state != audit.Clear {
+		return state
+	}
+	for _, test := range g.main {
+		for i := range d.Findings {
+			f := &d.Findings[i]
+			if f.Test == test && f.Kind != audit.Description && f.State != audit.NotApplicable {
+				return f.State
 			}
 		}
 	}
