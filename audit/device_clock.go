@@ -33,7 +33,7 @@ const (
 func (d *Device) tick(now time.Time) bool {
 	now = now.Round(0).UTC() // without the monotonic reading, which a record does not have
 	if !sane(now) || now.IsZero() {
-		d.Note(fmt.Sprintf("An event had the time %.40s, which can't be: it is taken for no time at all.", now.String()))
+		d.Note(fmt.Sprintf("An event had the time %.40s, which can't be: it is taken for no time at all.", now.Format(time.DateTime)))
 		return false
 	}
 	if d.First.IsZero() {

@@ -496,6 +496,10 @@ func (f *facts) verdicts() []Finding {
 		a.Words = fmt.Sprintf("%s were sent before: they prove nothing new, and are counted once.", f.of(duplicate))
 		a.Numbers["duplicate_shares"] = float64(duplicate)
 		a.Limits = "Honest firmware sends a few again after it lost its connection; from five, and one in a hundred, on it is told."
+		if duplicate*2 >= f.Shares {
+			a.Words += " So many can also mean that the record has the same connections twice, as when a proxy and the pool behind it both recorded them: " +
+				"give one of the two."
+		}
 		if duplicate >= 5 && duplicate*100 >= f.Shares {
 			a.alarm(f.since(share.Duplicate))
 		}

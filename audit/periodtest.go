@@ -374,7 +374,9 @@ func (t *periodTest) finding(c *context) Finding {
 		if perSecond*60 > periodSilence {
 			need = (c.threshold + choice) / (0.95 * periodSilence) * perSecond * 3600
 		}
-		f.NeedShares = math.Ceil(max(1, need-float64(t.Shares)))
+		if f.NeedShares = math.Ceil(max(1, need-float64(t.Shares))); f.NeedShares > 1e12 {
+			f.NeedShares = 0 // more than ever come: the rate is not known
+		}
 	}
 	return f
 }

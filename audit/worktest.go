@@ -473,7 +473,7 @@ func (o *extranonceUse) finding(c *context) Finding {
 			f.Since = k.At
 		}
 	}
-	f.Words = fmt.Sprintf("%s, and stepped over %s values in which at least %s shares were to be expected, and none came (%s such stretches): that work was done for somebody else, or thrown away.",
-		how, numberWords(j.Values), numberWords(math.Floor(j.Nats)), countWords(uint64(told)))
+	f.Words = fmt.Sprintf("%s, and stepped over %s values in which at least %s shares were to be expected, and none came (%s): that work was done for somebody else, or thrown away.",
+		how, numberWords(j.Values), numberWords(math.Floor(j.Nats)), map[bool]string{true: "once", false: countWords(uint64(told)) + " such stretches"}[told == 1])
 	return f
 }
