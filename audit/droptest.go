@@ -53,6 +53,8 @@ type dropTold struct {
 	Shares         float64 `json:"shares"`
 	Exposure       float64 `json:"exposure"`
 	Next           float64 `json:"next"` // mean of the sums at which this is told anew
+	// Until is by when it was over, in nanoseconds since 1970, 0 if it was not.
+	Until int64 `json:"until"`
 }
 
 var (
@@ -186,6 +188,9 @@ func (t *dropTest) arrive(a *arrival) {
 			run.Log += dropLogs[i]
 		} else {
 			*run = t.begin(a.at)
+			if i == t.Told.Grid && t.Told.Until == 0 && !t.Alarm.IsZero() {
+				t.Told.Until = run.From
+			}
 		}
 	}
 }
@@ -215,6 +220,9 @@ func (t *dropTest) merge(o *dropTest) {
 			t.Runs[i].Log = min(whole, maxLogE)
 		} else {
 			t.Runs[i] = run
+			if i == t.Told.Grid && t.Told.Until == 0 && !t.Alarm.IsZero() {
+				t.Told.Until = run.From
+			}
 		}
 	}
 	t.Base.merge(&o.Base, dropSure)
@@ -355,8 +363,11 @@ func (t *dropTest) finding(c *context) Finding {
 		default:
 			f.Words = fmt.Sprintf("From about %s it did %s, less than the %s that it is measured by.", momentWords(f.At), rateWords(during), rateWords(rate))
 		}
-		if t.Runs[t.Told.Grid].From > t.Told.From {
-			f.Words += fmt.Sprintf(" That was over by %s.", momentWords(time.Unix(0, t.Runs[t.Told.Grid].From)))
+		if t.Told.Until != 0 {
+			f.Words += fmt.Sprintf(" That was over by %s.", momentWords(time.Unix(0, t.Told.Until)))
+		}
+		if t.Told.From > t.Alarm.UnixNano() {
+			f.Words += " It was not the first."
 		}
 	case detectable <= usefulDeviation:
 		f.State = Clear

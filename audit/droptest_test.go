@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -195,4 +196,38 @@ func TestDropMerge(t *testing.T) {
 	require.NoError(t, a.check())
 	require.False(t, a.Alarm.IsZero())
 	requireFinding(t, a.finding(&context{plan: plan, now: s.now}))
+}
+
+// TestDropTellsWhenItEnded has a device fall silent twice for five minutes in two days. What is said of the worse silence is when that one was
+// over, not when the record was.
+func TestDropTellsWhenItEnded(t *testing.T) {
+	s := newScript(t, testPlan(t, nil))
+	send := func(n int) {
+		for i := range n {
+			s.pass(time.Second)
+			if i%60 == 0 {
+				s.give(232.83, false)
+			}
+			s.send(1.5)
+		}
+	}
+	silent := func(minutes int) {
+		for range minutes {
+			s.pass(time.Minute)
+			s.give(232.83, false)
+		}
+	}
+	send(6000)
+	silent(5)
+	send(6000)
+	second := s.now
+	silent(9)
+	send(12000)
+	r := s.Report()
+	f, ok := finding(&r, TestDrop)
+	require.True(t, ok)
+	require.Equal(t, Alarm, f.State)
+	require.WithinDuration(t, second, f.At, time.Minute)
+	require.Contains(t, f.Words, "It was not the first.")
+	require.Contains(t, f.Words, "over by "+second.Add(9*time.Minute).Format("2006-01-02 15:"), f.Words)
 }
