@@ -521,13 +521,16 @@ func viewSection(d *audit.DeviceReport, r *audit.FleetReport, anchor string, dra
 	}
 	about = append(about, plural(int(min(d.Sessions, 1<<31)), "session", "sessions"))
 	v.About = strings.Join(about, ", ")
+	alarms := Alarms(d)
 	for i := range d.Findings {
 		f := &d.Findings[i]
 		fv := viewFinding(f)
 		v.All = append(v.All, fv)
 		switch f.State {
 		case audit.Alarm:
-			v.Alarms = append(v.Alarms, fv)
+			if slices.Contains(alarms, f) {
+				v.Alarms = append(v.Alarms, fv)
+			}
 		case audit.Clear:
 			if f.Kind != audit.Description {
 				v.Clear = append(v.Clear, fv)
@@ -548,7 +551,7 @@ func viewSection(d *audit.DeviceReport, r *audit.FleetReport, anchor string, dra
 	if d.Ceiling > 0 && finite(d.Ceiling) {
 		v.Limits = append(v.Limits, fmt.Sprintf("Whether it keeps back only shares above difficulty %s: so few of them are to be expected that nothing can be said.", difficulty(d.Ceiling)))
 	}
-	if o := Odds(d.Combined); o != "" && !slices.ContainsFunc(d.Findings, func(f audit.Finding) bool { return f.Test == audit.TestCombined }) {
+	if o := Odds(d.Combined); o != "" && !slices.ContainsFunc(alarms, func(f *audit.Finding) bool { return f.Test == audit.TestCombined }) {
 		v.Together = "All tests together: odds against chance " + o
 		if d.Rejected {
 			v.Together += ", enough to name this machine in a fleet of " + fmt.Sprint(len(r.Devices))

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/touchstone-btc/touchstone/audit"
@@ -171,6 +172,9 @@ func Alarms(d *audit.DeviceReport) (alarms []*audit.Finding) {
 		if d.Findings[i].State == audit.Alarm {
 			alarms = append(alarms, &d.Findings[i])
 		}
+	}
+	if len(alarms) > 1 { // that of all tests together only repeats what the single ones say
+		alarms = slices.DeleteFunc(alarms, func(f *audit.Finding) bool { return f.Test == audit.TestCombined })
 	}
 	return alarms
 }
@@ -371,7 +375,7 @@ func Limits(r *audit.FleetReport, alarms bool) (limits []string) {
 	for i := range r.Devices {
 		for j := range r.Devices[i].Findings {
 			f := &r.Devices[i].Findings[j]
-			if f.Limits == "" || told[f.Test] || f.State != audit.Alarm && (alarms || f.State == audit.NotApplicable) {
+			if f.Limits == "" || told[f.Test] || f.Test == audit.TestCombined || f.State != audit.Alarm && (alarms || f.State == audit.NotApplicable) {
 				continue
 			}
 			told[f.Test] = true

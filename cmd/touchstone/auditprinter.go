@@ -395,8 +395,8 @@ func (p *auditPrinter) waiting() {
 	for i := range p.r.Devices {
 		for j := range p.r.Devices[i].Findings {
 			f := &p.r.Devices[i].Findings[j]
-			if f.State != audit.TooEarly {
-				continue
+			if f.State != audit.TooEarly || f.Kind == audit.Description && f.NeedShares == 0 {
+				continue // what only describes needs nothing
 			}
 			n := needs[f.Test]
 			if n == nil {
@@ -427,7 +427,7 @@ func (p *auditPrinter) waiting() {
 		switch low, high := report.Number(roughly(n.low)), report.Number(roughly(n.high)); {
 		case n.high == 0:
 		case low == high:
-			text += fmt.Sprintf(": needs about %s more shares", high)
+			text += fmt.Sprintf(": needs about %s more %s", high, verb(int(min(n.high, 2)), "share", "shares"))
 		default:
 			text += fmt.Sprintf(": needs about %s to %s more shares each", low, high)
 		}
@@ -498,17 +498,30 @@ func (p *auditPrinter) record() {
 	for _, n := range r.Notes {
 		fact("note", n)
 	}
-	const most = 10
+	// What is to be said of many devices in the same words is said once.
+	const most, names = 10, 3
 	told := 0
+	about := map[string][]string{}
+	var notes []string
 	for i := range r.Devices {
 		for _, n := range r.Devices[i].Notes {
-			if told++; told <= most || p.view.All {
-				fact("note", auditName(r.Devices[i].Device, 40)+": "+n)
+			if about[n] == nil {
+				notes = append(notes, n)
 			}
+			about[n] = append(about[n], auditName(r.Devices[i].Device, 40))
+		}
+	}
+	for _, n := range notes {
+		if told++; told <= most || p.view.All {
+			who := about[n]
+			if more := len(who) - names; more > 1 {
+				who = append(slices.Clone(who[:names]), fmt.Sprintf("%d more", more))
+			}
+			fact("note", strings.Join(who, ", ")+": "+n)
 		}
 	}
 	if told > most && !p.view.All {
-		fact("", fmt.Sprintf("and %d more notes; --all tells them", told-most))
+		fact("", fmt.Sprintf("and %s; --all tells them", plural(int64(told-most), "more note", "more notes")))
 	}
 }
 

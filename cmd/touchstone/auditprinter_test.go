@@ -102,3 +102,29 @@ func stripColors(s string) string {
 	}
 	return s
 }
+
+// TestPrintAuditSaysOnce prints what would only repeat itself once: notes that are the same of many devices, and that all tests together
+// accuse a device that a single one accuses; and nothing of tests that need nothing.
+func TestPrintAuditSaysOnce(t *testing.T) {
+	r := &audit.FleetReport{State: audit.Alarm}
+	for i := range 50 {
+		r.Devices = append(r.Devices, audit.DeviceReport{Device: fmt.Sprint("rig-", i), State: audit.TooEarly, Notes: []string{"The end is missing."},
+			Findings: []audit.Finding{
+				{Test: audit.TestData, Kind: audit.Description, State: audit.TooEarly, Words: "No share."},
+				{Test: audit.TestInvalid, Kind: audit.Fact, State: audit.TooEarly, Words: "No share.", NeedShares: 1},
+			}})
+	}
+	r.Devices[0].State, r.Devices[0].Rejected = audit.Alarm, true
+	r.Devices[0].Findings = append(r.Devices[0].Findings,
+		audit.Finding{Test: audit.TestCombined, Kind: audit.Evidence, State: audit.Alarm, Words: "All evidence together."},
+		audit.Finding{Test: audit.TestClaim, Kind: audit.Evidence, State: audit.Alarm, Words: "At least 5 % are missing."})
+	var b strings.Builder
+	require.NoError(t, printAudit(&b, r, auditView{}))
+	got := b.String()
+	require.Contains(t, got, "note      rig-0, rig-1, rig-2, 47 more: The end is missing.\n")
+	require.Equal(t, 1, strings.Count(got, "The end is missing."))
+	require.Contains(t, got, "At least 5 % are missing.")
+	require.NotContains(t, got, "All evidence together")
+	require.NotContains(t, got, "The record")
+	require.Contains(t, got, "needs about 1 more share\n")
+}
