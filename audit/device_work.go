@@ -176,6 +176,9 @@ func (d *Device) refloor() {
 		required = max(required, l.Difficulty)
 	}
 	if required == 0 {
+		if d.floor > 0 {
+			d.Tests.Work.cut()
+		}
 		d.floor, d.warm = 0, false
 		return
 	}
@@ -187,7 +190,9 @@ func (d *Device) refloor() {
 	if floor == d.floor {
 		return
 	}
-	d.Tests.Work.cut() // what it expects of a stretch of work holds for one difficulty
+	if d.floor > 0 { // else it was cut before, or the state was just read
+		d.Tests.Work.cut() // what it expects of a stretch of work holds for one difficulty
+	}
 	target, err := work.DifficultyTarget(new(big.Rat).SetFloat64(floor))
 	if err != nil {
 		d.Note(fmt.Sprintf("The share difficulty %g stands for no target: nothing counts under it.", floor))
