@@ -361,8 +361,12 @@ func (t *periodTest) finding(c *context) Finding {
 		if expected > 0 && seen > 0.2*expected {
 			how = fmt.Sprintf("%s fewer shares", percentWords(1-seen/expected))
 		}
-		f.Words = fmt.Sprintf("Every %s, %s minutes into it (counted from midnight UTC) and for about %s, %s come: %s in all where %s were to be expected. %s",
-			spanWords(float64(b.Period)), minuteWords(b.From), spanWords(float64(b.Width)), how, numberWords(seen), numberWords(math.Round(expected)), chanceWords(peak))
+		long := "about " + spanWords(float64(b.Width))
+		if perSecond*float64(b.Width) > 0.8*periodSilence {
+			long += " or longer" // more of a silence does not count
+		}
+		f.Words = fmt.Sprintf("Every %s, %s into it (counted from midnight UTC) and for %s, %s come: %s in all where %s were to be expected. %s",
+			spanWords(float64(b.Period)), minuteWords(b.From), long, how, numberWords(seen), numberWords(math.Round(expected)), chanceWords(peak))
 	case slice <= 180:
 		f.State = Clear
 		f.Words = "No slice of the hours is regularly short of shares."
@@ -382,7 +386,7 @@ func (t *periodTest) finding(c *context) Finding {
 }
 
 // minuteWords writes a place in a period, in minutes and seconds.
-func minuteWords(seconds int) string { return fmt.Sprintf("%d:%02d", seconds/60, seconds%60) }
+func minuteWords(seconds int) string { return fmt.Sprintf("%d:%02d minutes", seconds/60, seconds%60) }
 
 // slice returns the shares in a bet's slice, and how many of its exposure the others would have had.
 func (t *periodTest) slice(b periodBet) (seen, expected float64) {
