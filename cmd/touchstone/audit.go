@@ -58,7 +58,8 @@ Flags:
   --rated RATE      what the machines should compute where they make no claim,
                     such as 100TH/s
   --model NAME      their chips, where they do not say: BM1362, BM1366, BM1368,
-                    BM1370 or BM1387
+                    BM1370 or BM1387; uniform for machines that search nonces
+                    evenly
   --known-as URL    an address at which machines may say that they mine: those
                     by which they know the proxy or pool that recorded, and of
                     backup pools; repeated; with any, another one is an alarm
@@ -110,8 +111,8 @@ logarithms of e-values; members that are zero may be missing):
   devices          the most serious first: [{
     device, model, agents, synthetic, first, last, sessions,
     connected_seconds, unseen_seconds, difficulty_varied, notes,
-    counts {submitted, proving, counted, by_verdict, blocks, pool_refused,
-      pool_accepted, work_difficulty},
+    counts {submitted, proving, counted, by_verdict, blocks, pool_refused
+      (good ones), pool_accepted (bad ones), work_difficulty},
     proven_hashes_per_second {estimate, low, high}: whatever the moment,
     fixed_sample_hashes_per_second: the same for one look,
     claimed_hashes_per_second, claim_source, hardware_difficulty,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -140,6 +141,11 @@ func readPlan(name string) (plan audit.Plan, err error) {
 			return plan, fmt.Errorf("%s: rated: %w", display(name), err)
 		}
 		fields["rated"] = float64(rate)
+	}
+	for key, value := range fields {
+		if v, ok := value.(float64); ok && (math.IsNaN(v) || math.IsInf(v, 0)) {
+			return plan, fmt.Errorf("%s: %s: %g is not a finite number", display(name), shorten(key), v)
+		}
 	}
 	again, err := json.Marshal(fields)
 	if err != nil {
