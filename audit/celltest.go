@@ -369,18 +369,26 @@ func (g *cellGroups) known(a *cellAxis, n float64) float64 {
 	var all pot
 	for level := range g.levels {
 		var won pot
-		for i, x := range weaknesses {
-			last, base := -1., 0.
-			for k := g.from[level]; k < g.from[level+1]; k++ {
-				p := g.p[k]
-				if p == 0 {
-					continue
+		// Of neighbours with the same part: what each bet has of shares elsewhere, and how many of the cell let every bet lose.
+		last, most := -1., 0.
+		var base [len(weaknesses)]float64
+		for k := g.from[level]; k < g.from[level+1]; k++ {
+			p := g.p[k]
+			if p == 0 {
+				continue
+			}
+			if p != last {
+				last, most = p, -n*math.Log1p(-p)
+				for i, x := range weaknesses {
+					base[i] = knownBet(x, p, 0, n)
 				}
-				if p != last {
-					last, base = p, knownBet(x, p, 0, n)
-				}
-				log := base
-				if seen := g.counts[k] - g.ref[k]; seen > 0 {
+			}
+			seen := g.counts[k] - g.ref[k]
+			if seen >= most {
+				continue
+			}
+			for i, log := range base {
+				if seen > 0 {
 					log += seen * logKept[i]
 				}
 				if log > 0 {
@@ -421,20 +429,25 @@ func (t *cellTest) learnedAxis(a *cellAxis, ref []uint32) float64 {
 	if a.p != nil {
 		return g.known(a, n)
 	}
+	// Most cells of most machines win nothing, which is quickly seen. If the reference told the cell's part a exactly, a bet would be worth
+	// seen·ln(1-x) - n·ln(1-xa), which is at most xE + seen·ln(1-x) with E = -n·ln(1-a); and so, whatever x, (E-seen)²/(2·seen). That the
+	// reference does not tell it exactly costs half a logarithm of its size and 0.225, or more.
+	cost := .5*math.Log(m) + .2
 	var all pot
 	for level := range g.levels {
 		var won pot
 		for k := g.from[level]; k < g.from[level+1]; k++ {
 			was := g.ref[k]
 			seen := g.counts[k] - was
-			if was == 0 || seen >= was*n/m { // no less than in the reference: every bet is losing
+			a := keep * was / m
+			most := n * a * (1 + .5*a/(1-a))
+			if was == 0 || seen >= most || square(most-seen) <= 2*seen*cost {
 				continue
 			}
 			jeffreys, asked := 0., false
 			for i, x := range weaknesses {
-				// What it would be if the reference told the cell's part exactly is more.
-				c := x * keep * was / m
-				bound := n * c / (1 - c)
+				c := x * a
+				bound := n*c*(1+.5*c/(1-c)) - cost
 				if seen > 0 {
 					bound += seen * logKept[i]
 				}
