@@ -249,8 +249,12 @@ func (t *cellTest) cellsOf(a *cellAxis) (cells [fieldCells]uint32) {
 	of := 3
 	switch a.field {
 	case fieldAddress:
-		for i, n := range t.Chips {
-			cells[i>>4>>a.shift] += n
+		for i := range fieldCells {
+			sum := uint32(0)
+			for _, n := range t.Chips[16*i : 16*i+16] {
+				sum += n
+			}
+			cells[i>>a.shift] += sum
 		}
 		return cells
 	case fieldFirstLow:
