@@ -53,7 +53,12 @@ type tailGroup struct {
 	Exceeded int `json:"exceeded"`
 }
 
-const tailLevels = 81
+const (
+	tailLevels = 81
+	// tailSpacing is how many shares there are between two looks at the peak, about; later it is a part of all shares. What is looked at
+	// less often is no less valid, and at the end the value counts too.
+	tailSpacing = 8
+)
 
 var (
 	tailFractions = [4]float64{0.25, 0.5, 0.9, 1}
@@ -235,14 +240,14 @@ func (t *tailTest) evaluate(a *arrival) {
 			}
 		}
 	}
-	t.Soon = t.Shares + t.Shares/64 + 1
-	t.Next = t.Shares + 1
+	t.Soon = t.Shares + max(tailSpacing, t.Shares/32)
+	t.Next = t.Shares + max(tailSpacing/2, t.Shares/64)
 	if value >= t.Summit.Peak-0.01 {
 		return
 	}
 	// Is it above its peak after an eighth more shares, if none exceeds anything and all are of the difficulty that makes a stake grow
 	// most? (Of those of late; when another one comes, Next is put aside.)
-	ahead := max(4, t.Shares/8)
+	ahead := max(2*tailSpacing, t.Shares/8)
 	for i := 1; i < tailLevels; i++ {
 		x, floor := t.threshold(i), 0.
 		for k := range t.Recent {
