@@ -29,7 +29,7 @@ type moment struct {
 func (m *moment) time() time.Time { return time.UnixMilli(m.Time).UTC() }
 
 const (
-	firstInterval = 10 * time.Second
+	firstInterval = 30 * time.Second
 	// cellsEvery is how often the evidence of cells, which takes long to compute, is new.
 	cellsEvery = 8
 )
