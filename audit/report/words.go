@@ -23,7 +23,7 @@ var wordings = map[string]wording{
 	audit.TestMask:        {"Version mask", "changes version bits it may not change", true},
 	audit.TestDuplicate:   {"Duplicates", "sends shares twice", true},
 	audit.TestNTime:       {"Time in the header", "sends times that may not be", true},
-	audit.TestRedirect:    {"Other pools", "is sent to another pool", true},
+	audit.TestRedirect:    {"Other pools", "names, or is sent to, another pool", true},
 	audit.TestBestShare:   {"Best share", "names a best share that never came", false},
 	audit.TestCounters:    {"Counters", "counts its shares otherwise than we do", false},
 	audit.TestBoards:      {"Boards", "has boards that don't add up", false},

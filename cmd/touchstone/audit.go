@@ -220,7 +220,7 @@ func (c *auditCommand) watching(ctx context.Context, plan *audit.Plan, args []st
 		err = a.reader.Read(ctx, inputs)
 		c.program.con.ClearStatus()
 		if ctx.Err() == nil {
-			if err != nil && !errors.Is(err, serve.ErrEmptyRecording) { // it may have just begun
+			if err != nil && !onlyEmpty(err) { // they may have just begun
 				return auditFailure(err)
 			}
 			last = a.report()
@@ -246,6 +246,15 @@ func (c *auditCommand) watching(ctx context.Context, plan *audit.Plan, args []st
 			return nil
 		}
 	}
+}
+
+// onlyEmpty reports whether nothing is wrong but that files are empty.
+func onlyEmpty(err error) bool {
+	all, several := err.(interface{ Unwrap() []error })
+	if !several {
+		return errors.Is(err, serve.ErrEmptyRecording)
+	}
+	return !slices.ContainsFunc(all.Unwrap(), func(err error) bool { return !onlyEmpty(err) })
 }
 
 // writable makes sure early that a file can be written at the end.
@@ -377,7 +386,7 @@ func (a *auditRun) finish(ctx context.Context, failed error) error {
 	if err := c.page(r); err != nil {
 		return err
 	}
-	if c.state != "" {
+	if c.state != "" && failed == nil { // else the next run could not make up for what was not read
 		if err := a.save(r); err != nil {
 			return err
 		}
@@ -385,6 +394,8 @@ func (a *auditRun) finish(ctx context.Context, failed error) error {
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted: what was not yet read is not audited")
+	case failed != nil && c.state != "":
+		return fmt.Errorf("%w; --state stays as it was", auditFailure(failed))
 	case failed != nil:
 		return auditFailure(failed)
 	case r.State == audit.Alarm:
@@ -423,7 +434,11 @@ const maxSavedSources = 1000
 // save leaves the state for the next run.
 func (a *auditRun) save(r *audit.FleetReport) error {
 	last := a.saved.Last
-	if t := a.reader.Last(); t.After(last) {
+	t := a.reader.Last()
+	if t.Sub(r.Last) > time.Hour && !r.Last.IsZero() {
+		t = r.Last // no device believes it: a line that is wrong must not make all that comes later count as known
+	}
+	if t.After(last) {
 		last = t
 	}
 	sources := r.Sources

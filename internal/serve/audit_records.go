@@ -437,6 +437,7 @@ func (s *recordShard) again(r *shardRecord) {
 			s.leave(o)
 		}
 	case verdictShare:
+		s.auditor.limits.told()
 		if o := s.session(r.session, r.time); known(r) {
 			o.Authorized(string(r.worker), r.time, true)
 			if j := o.job(r.job); j == nil || j.Difficulty != r.share.Required {

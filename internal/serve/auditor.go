@@ -33,6 +33,7 @@ type auditLimits struct {
 	devices int
 	// beyond counts sessions of devices that are one more than there may be, and stray the shares that are nobody's.
 	beyond, stray int64
+	again         int64 // shares that were told before
 	// known are the devices that the fleet had before.
 	known map[string]bool
 }
@@ -106,7 +107,18 @@ func (a *Auditor) Notes() (notes []string) {
 	if l.stray > 0 {
 		notes = append(notes, fmt.Sprintf("%d submissions named no worker that had logged in, and are counted for nobody.", l.stray))
 	}
+	if l.again > 0 {
+		notes = append(notes, fmt.Sprintf("%d shares were sent until %s, up to which the audit before this one came: they do not count again.", l.again,
+			l.since.UTC().Format("2006-01-02 15:04:05 UTC")))
+	}
 	return notes
+}
+
+// told counts a share that was told before.
+func (l *auditLimits) told() {
+	l.mu.Lock()
+	l.again++
+	l.mu.Unlock()
 }
 
 // worker returns what is known of a worker.

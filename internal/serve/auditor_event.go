@@ -51,7 +51,12 @@ func (e *auditEvent) tell() {
 		case auditBegin:
 			s.begun = true
 			return
-		case auditShare, auditAnswered, auditHeard, auditRedirected, auditClaim, auditAdvance:
+		case auditShare:
+			if s.auditor.before(e.now) {
+				s.auditor.limits.told()
+			}
+			return
+		case auditAnswered, auditHeard, auditRedirected, auditClaim, auditAdvance:
 			return
 		}
 	}

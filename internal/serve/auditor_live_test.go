@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -203,4 +204,71 @@ func TestAuditorForgetsNames(t *testing.T) {
 		s.Close(auditAt(1))
 	}
 	require.Len(t, a.workers, 2)
+}
+
+// Reports are read while devices work, and by several.
+func TestLiveAuditConcurrently(t *testing.T) {
+	plan, err := audit.Plan{KnownAs: []string{"a:1"}}.Complete()
+	require.NoError(t, err)
+	l, err := newLiveAudit(&AuditConfig{Plan: plan}, func(Event) {})
+	require.NoError(t, err)
+	now := auditAt(1000)
+	l.clock = func() time.Time { // so late that each report is made anew
+		now = now.Add(10 * time.Second)
+		return now
+	}
+	go l.run()
+	server := (&StatusServer{source: liveSource{l}}).handler()
+	var devices, readers sync.WaitGroup
+	over := make(chan struct{})
+	for i := range 4 {
+		devices.Go(func() {
+			at := auditAt(0)
+			worker := fmt.Sprint("w", i)
+			s := l.open(fmt.Sprint(i), fmt.Sprintf("10.0.0.%d:1", i), "10.0.0.9:3333", "", at)
+			s.Subscribed("test", at)
+			s.Authorized(worker, at)
+			sub := share.Submission{Worker: worker, JobID: "1", Extranonce2: make([]byte, 4)}
+			for k := range 1000 {
+				at = auditAt(float64(k))
+				if k%30 == 0 {
+					liveJob(s, at)
+				}
+				sub.Nonce = uint32(k)
+				s.share(&sub, &share.Verdict{Word: share.Accepted}, nil, at)
+				s.answered(worker, true, true, false, at)
+				c := unsaidClaim()
+				c.Time, c.Pool, c.Notes = at, fmt.Sprint("pool", k%20), []string{fmt.Sprint("Note ", k)}
+				l.put(&auditEvent{what: auditClaim, auditor: l.auditor, text: worker, claim: c, now: at}, nil)
+			}
+			s.close(at)
+		})
+	}
+	for range 3 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				for _, path := range []string{"/audit", "/audit.html"} {
+					w := httptest.NewRecorder()
+					server.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+					if w.Code != http.StatusOK {
+						t.Errorf("%s: %s", path, w.Body)
+					}
+				}
+			}
+		})
+	}
+	devices.Wait()
+	close(over)
+	readers.Wait()
+	l.stop(time.Minute)
+	require.Len(t, l.latest.Devices, 4)
+	for _, d := range l.latest.Devices {
+		require.Equal(t, uint64(1000), d.Counts.Submitted)
+		require.Equal(t, audit.Alarm, d.State)
+	}
 }

@@ -49,6 +49,7 @@ type StatusServer struct {
 	listener net.Listener
 	server   *http.Server
 	local    bool // listens on loopback
+	rendered renderedAudit
 }
 
 // StatusListenError says that the status can't be shown where it should be.
@@ -277,6 +278,10 @@ func parseQuery(w http.ResponseWriter, r *http.Request, keys ...string) (q pageQ
 		return q, false
 	}
 	for key, all := range values {
+		if len(keys) == 0 {
+			refuse(w, http.StatusBadRequest, "%.100q: there can be no query here", key)
+			return q, false
+		}
 		if !slices.Contains(keys, key) || len(all) != 1 {
 			refuse(w, http.StatusBadRequest, "%.100q: the query can have %s, once each", key, strings.Join(keys, ", "))
 			return q, false
