@@ -122,6 +122,7 @@ func NewDevice(name string, plan *Plan) *Device {
 	d.Label = clip(name, maxName)
 	d.Tests.Facts.use(plan)
 	d.Tests.Cells.use(plan)
+	d.Tests.Period.use(plan)
 	if plan.Model != "" {
 		d.setModel(plan.Model)
 	}

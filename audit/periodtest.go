@@ -21,11 +21,16 @@ import (
 // factor is 1: what the rate is makes no difference. Else h is only known to lie in a confidence sequence, which is an e-process M(h) too:
 // so (1-ε)·e(h) + ε·M(h) is one, and its least value over all h is what counts.
 //
+// Shares that are up to the plan's Lag on their way may come in the slot after theirs, and all of a batch at the same place of a period: so
+// slices are bet on that are four times as long at least. A quarter that is missing loses every bet.
+//
 // A silence counts only for its first shares to be expected: one long one is for gapTest, and must not make a period.
 type periodTest struct {
 	// Slots are counts and exposures, nil before the first passing.
 	Slots *periodSlots `json:"slots,omitempty"`
 	Base  baseline     `json:"base"`
+	// Least is how long, in seconds, slices have to be: as the plan's Lag wants it.
+	Least float64 `json:"least_seconds,omitzero"`
 	// Silent is how many shares were to be expected since the last one.
 	Silent float64 `json:"silent"`
 	// Shares and Exposure are the sums of the slots, Seconds the time behind them.
@@ -67,6 +72,8 @@ const (
 	// periodLook is how often the bets are added up at most: they are many, and take a tenth of a millisecond. Later it is after each
 	// sixth of the time watched.
 	periodLook = 20 * time.Minute
+	// periodLags is how many times the lag a slice has to be long.
+	periodLags = 4
 )
 
 var (
@@ -74,6 +81,17 @@ var (
 	periodWidths = [...]int{1, 2, 3, 6, 12}                                   // slots
 	periodParts  = [...]float64{0.5, 0.95}
 )
+
+// use says what the plan allows; before the first passing.
+func (t *periodTest) use(plan *Plan) { t.Least = periodLags * plan.Lag.Seconds() }
+
+// bets reports whether a slice of w slots is bet on in a period of so many.
+func (t *periodTest) bets(w, slots int) bool { return 4*w <= slots && float64(w*periodSlot) >= t.Least }
+
+// blind reports whether no slice is long enough to be bet on.
+func (t *periodTest) blind() bool {
+	return float64(periodWidths[len(periodWidths)-1]*periodSlot) < t.Least
+}
 
 func (s *periodSlots) MarshalText() ([]byte, error) {
 	raw := make([]byte, 0, 12*periodFold)
@@ -194,7 +212,7 @@ func (t *periodTest) look(now time.Time) {
 // value returns the log e-value of now, and the best bet.
 func (t *periodTest) value() (logE float64, best periodBet) {
 	best.LogE = math.Inf(-1)
-	if t.Slots == nil || t.Shares == 0 || !(t.Exposure > 0) {
+	if t.Slots == nil || t.Shares == 0 || !(t.Exposure > 0) || t.blind() {
 		return 0, periodBet{}
 	}
 	low, high := sequence(float64(t.Shares), t.Exposure, t.Base.Prior, periodSure)
@@ -220,13 +238,13 @@ func (t *periodTest) value() (logE float64, best periodBet) {
 		}
 		bets := 0
 		for _, w := range periodWidths {
-			if 4*w <= slots {
+			if t.bets(w, slots) {
 				bets += slots * len(periodParts)
 			}
 		}
 		weight := -math.Log(float64(bets * len(periods)))
 		for _, w := range periodWidths {
-			if 4*w > slots {
+			if !t.bets(w, slots) {
 				continue
 			}
 			for _, x := range periodParts {
@@ -290,7 +308,7 @@ func (t *periodTest) merge(o *periodTest) {
 }
 
 func (t *periodTest) check() error {
-	if err := checkSum("period test", t.Silent, t.Exposure, t.Seconds); err != nil {
+	if err := checkSum("period test", t.Least, t.Silent, t.Exposure, t.Seconds); err != nil {
 		return err
 	}
 	if !(math.Abs(t.Value) <= maxLogE && math.Abs(t.Best.LogE) <= maxLogE && math.Abs(t.Best.Part) <= 1) || t.Seconds > maxExpected {
@@ -320,7 +338,7 @@ func (t *periodTest) finding(c *context) Finding {
 	value, best := t.value()
 	peak := t.Summit.with(value)
 	if value >= t.Summit.Peak {
-		t = &periodTest{Slots: t.Slots, Base: t.Base, Shares: t.Shares, Exposure: t.Exposure, Seconds: t.Seconds, Summit: t.Summit, Best: best}
+		t = &periodTest{Slots: t.Slots, Least: t.Least, Base: t.Base, Shares: t.Shares, Exposure: t.Exposure, Seconds: t.Seconds, Summit: t.Summit, Best: best}
 	}
 	f := Finding{Test: TestPeriod, Kind: Evidence, Threshold: c.threshold, LogE: value, Peak: peak}
 	f.Limits = "Knows slices of 10 s to 2 minutes that come back every 5, 10, 12, 15, 20, 30, 40, 60 or 120 minutes by the clock; others it sees badly or not at all. " +
@@ -334,7 +352,7 @@ func (t *periodTest) finding(c *context) Finding {
 	hours := t.Seconds / 3600
 	slice := math.Inf(1)
 	if perSecond > 0 && hours > 0 {
-		slice = 1.5 * (c.threshold + choice) / (0.95 * perSecond * hours) // it may lie across slots
+		slice = max(t.Least, 1.5*(c.threshold+choice)/(0.95*perSecond*hours)) // it may lie across slots
 		if slice*perSecond > periodSilence {
 			slice = math.Inf(1) // more of a single silence does not count
 		}
@@ -367,6 +385,10 @@ func (t *periodTest) finding(c *context) Finding {
 		}
 		f.Words = fmt.Sprintf("Every %s, %s into it (counted from midnight UTC) and for %s, %s come: %s in all where %s were to be expected. %s",
 			spanWords(float64(b.Period)), minuteWords(b.From), long, how, numberWords(seen), numberWords(math.Round(expected)), chanceWords(peak))
+	case t.blind():
+		f.State = NotApplicable
+		f.Words = fmt.Sprintf("Shares may be %s on their way here: slices of two minutes and less can't be told from that.", spanWords(c.plan.Lag.Seconds()))
+		f.Power = ""
 	case slice <= 180:
 		f.State = Clear
 		f.Words = "No slice of the hours is regularly short of shares."

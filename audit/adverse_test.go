@@ -1,0 +1,26 @@
+package audit
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Honest machines in situations that were held against them once.
+
+// A proxy sends shares on every 15 seconds, as the plan allows: always at the same places of each period.
+func TestHonestBatchesByTheClock(t *testing.T) {
+	m := simulate(testPlan(t, func(p *Plan) { p.Lag = 20 * time.Second }), 1)
+	m.claim = m.rate
+	m.batch = 15 * time.Second
+	m.run(12 * time.Hour)
+	requireClean(t, m.device)
+
+	m = simulate(testPlan(t, func(p *Plan) { p.Lag = time.Minute }), 1)
+	m.run(time.Hour)
+	r := m.device.Report()
+	f, ok := finding(&r, TestPeriod)
+	require.True(t, ok)
+	require.Equal(t, NotApplicable, f.State, "no slice is long against the lag: %s", f.Words)
+}
