@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -23,4 +24,21 @@ func TestHonestBatchesByTheClock(t *testing.T) {
 	f, ok := finding(&r, TestPeriod)
 	require.True(t, ok)
 	require.Equal(t, NotApplicable, f.State, "no slice is long against the lag: %s", f.Words)
+}
+
+// The difficulty of a whole fleet is lowered to a sixteenth, to see more of it. The silences before were long for its rate now, not for
+// that of their time.
+func TestHonestFleetAtLowerDifficulty(t *testing.T) {
+	f := NewFleet(testPlan(t, nil))
+	for i := range uint64(8) {
+		m := simulate(f.plan, i)
+		m.device = f.Device(fmt.Sprint("machine", i))
+		m.difficulty *= 4
+		m.run(8 * time.Hour)
+		m.difficulty /= 16
+		m.run(time.Hour)
+	}
+	for _, one := range f.Report().Findings {
+		require.NotEqual(t, Alarm, one.State, one.Words)
+	}
 }

@@ -222,9 +222,21 @@ func (t *gapTest) common(name string) (deviceSilences, bool) {
 		all = append(all, t.Proven)
 	}
 	slices.SortFunc(all, func(a, b silence) int { return cmp.Compare(a.From, b.From) })
-	d := deviceSilences{name: name, perSecond: t.Rate * t.Density, silences: all, watched: t.Watched}
+	d := deviceSilences{name: name, perSecond: t.Rate * t.Density, watched: t.Watched}
+	sure := 1.
 	if t.From > 0 { // a little less, for what is not known of the rate
-		d.perSecond *= t.surprise(25) / 25
+		sure = t.surprise(25) / 25
+		d.perSecond *= sure
+	}
+	// Silences of a time in which far fewer shares were to be expected, because the difficulty was higher, are long for that reason
+	// alone. The others are measured by the lowest rate among them.
+	now := d.perSecond
+	for _, s := range all {
+		seconds := s.seconds()
+		if then := sure * s.Shares; seconds > 0 && then >= seconds*now/2 {
+			d.perSecond = min(d.perSecond, then/seconds)
+			d.silences = append(d.silences, s)
+		}
 	}
 	return d, d.perSecond > 0
 }
