@@ -42,3 +42,17 @@ func TestHonestFleetAtLowerDifficulty(t *testing.T) {
 		require.NotEqual(t, Alarm, one.State, one.Words)
 	}
 }
+
+// A machine stays at one value of extranonce2 for most of its jobs and goes on to the next at times, last byte first.
+func TestHonestExtranonceThatRarelyMoves(t *testing.T) {
+	m := simulate(testPlan(t, nil), 4)
+	m.each = func(s *Share) (bool, []Share) {
+		s.Extranonce2 = [8]byte{3: 7}
+		if m.sent > 400 {
+			s.Extranonce2[3] += byte(m.sent / 100)
+		}
+		return false, nil
+	}
+	m.run(12 * time.Hour)
+	requireClean(t, m.device)
+}

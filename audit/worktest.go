@@ -232,6 +232,9 @@ func (o *extranonceUse) learn(little, big uint64, j *Job) {
 		return
 	}
 	o.InJob++
+	if little == o.High {
+		return // the same value tells nothing of an order
+	}
 	o.Pairs++
 	for i, pair := range [2][2]uint64{{o.High, little}, {o.big(), big}} {
 		step := float64(pair[1]) - float64(pair[0])
