@@ -56,3 +56,24 @@ func TestHonestExtranonceThatRarelyMoves(t *testing.T) {
 	m.run(12 * time.Hour)
 	requireClean(t, m.device)
 }
+
+// Jobs are known from their shares only, the difficulty goes up and down, and the machine is asked every minute what it claims: between a
+// rise and the first share of the job that has it, too.
+func TestHonestLateJobsThatGetHarder(t *testing.T) {
+	for seed := range uint64(20) {
+		m := simulate(testPlan(t, nil), seed)
+		m.claim = m.rate
+		m.lateJobs = true
+		m.jobs = 2 * time.Minute
+		base, high := m.difficulty, false
+		m.onJob = func(bool) {
+			if high = !high; high {
+				m.difficulty = 4 * base
+			} else {
+				m.difficulty = base
+			}
+		}
+		m.run(6 * time.Hour)
+		requireClean(t, m.device)
+	}
+}

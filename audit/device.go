@@ -187,15 +187,22 @@ func (d *Device) Interrupted(now time.Time) {
 
 // Heard says that the connection lives at this moment: any message of the device that is no share, or a new answer.
 func (d *Device) Heard(now time.Time) {
+	if d.waits() {
+		return
+	}
 	if d.tick(now) && d.working() {
 		d.Tests.Gap.heard(d.Now)
 	}
 	d.record()
 }
 
+// waits reports whether time is to pass with shares only: where jobs are known from their shares, nobody knows until the next share comes
+// what the machine works at, and a higher difficulty would make its silence look too long.
+func (d *Device) waits() bool { return d.Late && d.working() }
+
 // Advance says that it is now, and nothing else happened.
 func (d *Device) Advance(now time.Time) {
-	if d.First.IsZero() {
+	if d.First.IsZero() || d.waits() {
 		return
 	}
 	d.tick(now)
@@ -341,7 +348,9 @@ func (d *Device) Answered(accepted, credited, crossed bool) {
 
 // Claim says what the machine claims. c is not kept.
 func (d *Device) Claim(c *Claim) {
-	d.tick(c.Time)
+	if !d.waits() {
+		d.tick(c.Time)
+	}
 	if d.First.IsZero() {
 		return
 	}

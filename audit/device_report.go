@@ -264,6 +264,9 @@ func (d *Device) notes() []string {
 		notes = append(notes, fmt.Sprintf("The latest event has the time %s, long after the one before: it is not believed until there "+
 			"is another.", d.Ahead.Format(time.DateTime)))
 	}
+	if d.Late {
+		notes = append(notes, "The record knows jobs from their shares only: what comes after the latest share is not seen.")
+	}
 	if !d.First.IsZero() && d.Sessions == 0 {
 		notes = append(notes, "The record does not say when the machine connected and when it left: silence at the end is not seen.")
 	}
