@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -76,4 +77,22 @@ func TestHonestLateJobsThatGetHarder(t *testing.T) {
 		m.run(6 * time.Hour)
 		requireClean(t, m.device)
 	}
+}
+
+// Two machines work under one name, and both are asked: the counters of the one are not held against the shares of the other.
+func TestHonestMachinesUnderOneName(t *testing.T) {
+	m := simulate(testPlan(t, nil), 5)
+	m.device.SharedName()
+	asked := 0
+	m.onJob = func(bool) {
+		asked++
+		accepted := 1000. + float64(m.sent)
+		if asked%2 == 0 {
+			accepted = 90000 + 3*float64(m.sent)
+		}
+		m.device.Claim(&Claim{Time: m.now, Rate: m.rate, Source: "simulated", Accepted: accepted, Rejected: 0, Stale: 0,
+			DifficultyAccepted: math.NaN(), BestShare: 1e9 * accepted, Uptime: math.NaN(), Boards: []float64{1}})
+	}
+	m.run(3 * time.Hour)
+	requireClean(t, m.device)
 }

@@ -361,7 +361,9 @@ func (d *Device) Claim(c *Claim) {
 	held := holdClaim(c)
 	held.Time = d.Now
 	d.Said = held
-	d.Tests.Facts.claim(held.claim())
+	if !d.Several { // or else counters of one machine are held against shares of another
+		d.Tests.Facts.claim(held.claim())
+	}
 	if held.Model != "" {
 		d.setModel(held.Model)
 	}
@@ -383,6 +385,7 @@ func (d *Device) SharedName() {
 		d.Note("Several machines work under this name: what is claimed for the name is not tested against one of them.")
 	}
 	d.Several, d.Rate = true, 0
+	d.Tests.Facts.unclaim()
 }
 
 // Reached says to which of our addresses the device connected, as HOST:PORT: what telemetry names is described beside it. What it ought

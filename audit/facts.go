@@ -222,6 +222,12 @@ func (f *facts) claim(c *Claim) {
 	}
 }
 
+// unclaim forgets what was claimed: it may have been said of another machine.
+func (f *facts) unclaim() {
+	f.Said, f.Pools = saidCounters{}, nil
+	f.Boards, f.Whole, f.BoardClaims = 0, 0, 0
+}
+
 func (s *saidCounters) claim(c *Claim, yes uint64) {
 	anew := counter(c.Uptime) && s.Claims > 0 && c.Uptime+1 < s.Uptime
 	first := s.Claims == 0
