@@ -85,11 +85,14 @@ func TestDeviceStopAndGo(t *testing.T) {
 		for i := range 1500 {
 			now = randomEvent(through, r, now, odd)
 			now2 = randomEvent(stopped, r2, now2, odd)
-			text, err := stopped.MarshalJSON()
-			require.NoError(t, err, "event %d", i)
-			stopped = &Device{}
-			require.NoError(t, stopped.UnmarshalJSON(text), "event %d", i)
-			if i%100 == 0 {
+			if i%3 == 0 || i < 200 {
+				text, err := stopped.MarshalJSON()
+				require.NoError(t, err, "event %d", i)
+				stopped = &Device{}
+				require.NoError(t, stopped.UnmarshalJSON(text), "event %d", i)
+				if i%100 != 0 {
+					continue
+				}
 				again, err := stopped.MarshalJSON()
 				require.NoError(t, err)
 				require.Equal(t, string(text), string(again), "event %d", i)

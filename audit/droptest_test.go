@@ -62,9 +62,9 @@ func TestDropDelays(t *testing.T) {
 		}
 		runs, honest := uint64(80), 20_000.
 		switch {
-		case v.drop < 0.05:
+		case v.drop <= 0.05:
 			runs = 40
-		case v.drop > 0.05: // what only the small fractions remember
+		default: // what only the small fractions remember
 			honest = 5000
 		}
 		var delays []float64
