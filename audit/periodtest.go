@@ -69,6 +69,8 @@ const (
 	// periodMixed is ε, periodSure ln(1/alpha) of the confidence sequence. Together they bound what the test can say: e^43.
 	periodMixed = 1e-3
 	periodSure  = 50
+	// periodLost is how far behind a bet is taken for lost: all of them together are worth e^-10 of the stake then.
+	periodLost = 20
 	// periodLook is how often the bets are added up at most: they are many, and take a tenth of a millisecond. Later it is after each
 	// sixth of the time watched.
 	periodLook = 20 * time.Minute
@@ -261,7 +263,7 @@ func (t *periodTest) value() (logE float64, best periodBet) {
 					case log > top:
 						sum = sum*math.Exp(top-log) + 1
 						top = log
-					case log > top-40:
+					case log > top-periodLost:
 						sum += math.Exp(log - top)
 					}
 				}
