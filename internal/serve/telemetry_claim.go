@@ -18,10 +18,11 @@ func ClaimOf(p *TelemetryPoll, r *telemetry.Reading) (audit.Claim, bool) {
 		Accepted: r.Accepted, Rejected: r.Rejected, Stale: r.Stale,
 		DifficultyAccepted: r.DifficultyAccepted, BestShare: r.Best, Uptime: r.Uptime,
 	}
-	if r.Rate >= 0 { // not NaN
-		c.Rate, c.Source = r.Rate, r.RateField
+	rate, source := claimedRate(r)
+	if rate >= 0 { // not NaN
+		c.Rate, c.Source = rate, source
 		if r.Dialect != "" {
-			c.Source = r.Dialect + " " + r.RateField
+			c.Source = r.Dialect + " " + source
 		}
 	}
 	if chip := chipOf(r); chip != "" {
@@ -41,11 +42,12 @@ func ClaimOf(p *TelemetryPoll, r *telemetry.Reading) (audit.Claim, bool) {
 	if len(c.Boards) != len(r.Boards) {
 		c.Boards = nil // a part of them adds up to nothing
 	}
+	likeWhole(c.Boards, r, rate)
 	if r.Chips >= 1 && r.Chips < math.MaxInt32 {
 		c.Chips = int(r.Chips)
 	}
 	c.Notes = claimNotes(p, r)
-	said := r.Rate >= 0 || r.Accepted >= 0 || r.Best >= 0 || c.Pool != ""
+	said := rate >= 0 || r.Accepted >= 0 || r.Best >= 0 || c.Pool != ""
 	return c, said || len(c.Notes) > 0
 }
 
@@ -82,4 +84,28 @@ func sentence(words string) string {
 		return words
 	}
 	return words + "."
+}
+
+// claimedRate returns what the machine says to compute at present, and where it says so. That is what shares of the next minute are held
+// against: the average since it started tells nothing of a machine that was tuned, throttled or started since, and would accuse it for
+// days. From minute to minute the momentary rate is noise, which does no harm. Where there is none, the average has to do.
+func claimedRate(r *telemetry.Reading) (rate float64, source string) {
+	now := r.RateNow
+	if now > 0 && !(now > 100*r.Rate || r.Rate > 100*now) { // else one is not in its unit
+		return now, "momentary rate"
+	}
+	return r.Rate, r.RateField
+}
+
+// likeWhole makes the rates of boards that add up to the machine's average ones of the moment, as its claimed rate is.
+func likeWhole(boards []float64, r *telemetry.Reading, rate float64) {
+	sum := 0.
+	for _, b := range boards {
+		sum += b
+	}
+	if r.Rate > 0 && rate > 0 && math.Abs(sum-r.Rate) < math.Abs(sum-rate) {
+		for i := range boards {
+			boards[i] *= rate / r.Rate
+		}
+	}
 }

@@ -116,8 +116,9 @@ func TestTelemetryV3(t *testing.T) {
 	require.Len(t, p.Replies, 4)
 	c, ok := p.Claim()
 	require.True(t, ok)
-	require.Equal(t, 170.8e12, c.Rate)
-	require.Equal(t, "whatsminer-v3 hash-average", c.Source)
+	require.Equal(t, 171.2e12, c.Rate)
+	require.Equal(t, "whatsminer-v3 momentary rate", c.Source)
+	require.InDeltaSlice(t, []float64{85.6e12, 85.6e12}, c.Boards, 1e6) // of the average, made comparable
 	require.Equal(t, 150, c.Chips)
 	require.True(t, math.IsNaN(c.Accepted))
 
@@ -138,8 +139,8 @@ func TestTelemetryAxeOS(t *testing.T) {
 		require.Empty(t, p.Err())
 		c, ok := p.Claim()
 		require.True(t, ok)
-		require.Equal(t, 1067.8e9, c.Rate)
-		require.Equal(t, "axeos hashRate_1h", c.Source)
+		require.Equal(t, 1083.2e9, c.Rate)
+		require.Equal(t, "axeos momentary rate", c.Source)
 		require.Equal(t, "BM1370", c.Model)
 		require.Equal(t, "pool.example:3333", c.Pool)
 		require.Equal(t, 2041876., c.BestShare)
