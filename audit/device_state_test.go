@@ -82,7 +82,7 @@ func TestDeviceStopAndGo(t *testing.T) {
 		through, stopped := NewDevice("d", plan), NewDevice("d", plan)
 		r, r2 := rand.New(rand.NewPCG(1, 1)), rand.New(rand.NewPCG(1, 1))
 		now, now2 := testStart, testStart
-		for i := range 1500 {
+		for i := range 900 {
 			now = randomEvent(through, r, now, odd)
 			now2 = randomEvent(stopped, r2, now2, odd)
 			if i%3 == 0 || i < 200 {

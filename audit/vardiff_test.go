@@ -14,7 +14,7 @@ func TestVardiffErrorRate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
-	const machines, alpha = 300, 0.05
+	const machines, alpha = 200, 0.05
 	plan := testPlan(t, func(p *Plan) { p.Alpha = alpha })
 	for _, claims := range []bool{true, false} {
 		var accused, missed, missedFixed int
