@@ -161,6 +161,7 @@ var honestNonces = []struct {
 	{"one constant", "", func(rng *rand.Rand) uint32 { return 0x12345678 }},
 	{"uniform", "", func(rng *rand.Rand) uint32 { return rng.Uint32() }},
 	{"one core at what is tolerated", "BM1370", soundNonces(&layoutBM1370, 0, func(rng *rand.Rand, core, chip int) bool { return core == 9 && rng.Float64() < .2 })},
+	{"half of a core not there", "BM1370", soundNonces(&layoutBM1370, 0, func(rng *rand.Rand, core, chip int) bool { return core == 127 && rng.Float64() < .5 })},
 	{"each a little weaker", "BM1366", soundNonces(&layoutBM1366, 77, func(rng *rand.Rand, core, chip int) bool {
 		return rng.Float64() < .1*float64(core%3)/2
 	})},
@@ -206,7 +207,7 @@ func TestCellAlarms(t *testing.T) {
 		words       string
 		marked      int
 	}{
-		{"dead core", "BM1370", soundNonces(&layoutBM1370, 0, dead(0, 33)), 0, nil, 5000, "Core 33 is silent (0 shares", 33},
+		{"dead core", "BM1370", soundNonces(&layoutBM1370, 0, dead(0, 33)), 0, nil, 11000, "Core 33 is silent (0 shares", 33},
 		{"part of a uniform one", Uniform, func(rng *rand.Rand) uint32 {
 			for {
 				if n := rng.Uint32(); n>>25 != 40 {
@@ -217,7 +218,7 @@ func TestCellAlarms(t *testing.T) {
 		{"dead chip", "Antminer S19 XP", soundNonces(&layoutBM1366, 110, dead(1, 57)), 0, nil, 5000, "Chip 57 is silent (0 shares", 57 * 14},
 		{"dead chip of an S9", "Antminer S9", soundNonces(&layoutBM1387, 63, dead(1, 12)), 0, nil, 4000, "Chip 12 is silent (0 shares", -1},
 		{"weak core", "BM1366", soundNonces(&layoutBM1366, 0, func(rng *rand.Rand, core, _ int) bool { return core == 5 && rng.Float64() < .7 }), 0, nil, 25000, "Core 5 is weak", 5},
-		{"dies late", "BM1370", soundNonces(&layoutBM1370, 0, dead(0, 90)), 6000, soundNonces(&layoutBM1370, 0, nil), 20000, "Core 90 is weak", 90},
+		{"dies late", "BM1366", soundNonces(&layoutBM1366, 0, dead(0, 90)), 6000, soundNonces(&layoutBM1366, 0, nil), 20000, "Core 90 is weak", 90},
 		{"unknown, dies", "", soundNonces(&layoutBM1368, 108, dead(0, 7)), 2500, soundNonces(&layoutBM1368, 108, nil), 16000, "Part of the nonce space 7 is", -1},
 		{"half of the space", "", func(rng *rand.Rand) uint32 { return rng.Uint32() >> 1 }, 3000, func(rng *rand.Rand) uint32 { return rng.Uint32() }, 8000, "Parts of the nonce space 64 to 127 are", -1},
 	} {
