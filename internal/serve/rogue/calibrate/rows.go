@@ -30,9 +30,12 @@ func sections() []section {
 
 	skim := section{title: "Skimming, share by share", notes: "Found when the e-value of the claim reaches 10⁶. The wait is in shares that an honest device " +
 		"would have been expected to send; the first 32 of them only teach the audit whether the device has a filter of its own."}
-	for _, t := range []struct{ x, expected float64 }{{0.3, 357}, {0.1, 2920}, {0.05, 12_000}, {0.02, 74_600}, {0.01, 294_000}} {
+	for _, t := range []struct {
+		x, expected float64
+		devices     int
+	}{{0.3, 357, 0}, {0.1, 2920, 0}, {0.05, 12_000, 0}, {0.02, 74_600, 1000}, {0.01, 294_000, 400}} {
 		skim.rows = append(skim.rows, row{what: fmt.Sprintf("%g %%", 100*t.x), vice: fmt.Sprintf("skim=%g", t.x), plan: plan, device: device,
-			test: audit.TestClaim, expected: t.expected, source: simulated})
+			test: audit.TestClaim, expected: t.expected, source: simulated, devices: t.devices})
 	}
 
 	drop := section{title: "Drops after 20 000 honest shares", notes: "The statistic has at least so many expected shares between false alarms (ARL). " +
@@ -45,8 +48,12 @@ func sections() []section {
 		p := plan
 		p.DropARL = t.a
 		seconds := 20_000 * hashesPerShare(difficulty) / rate
+		devices := 0
+		if t.expected > 20_000 {
+			devices = 500
+		}
 		drop.rows = append(drop.rows, row{what: fmt.Sprintf("%g %%, ARL %.0e", 100*t.x, t.a), vice: fmt.Sprintf("drop=%g,at=%.3fs", t.x, seconds),
-			plan: p, device: device, test: audit.TestDrop, expected: t.expected, after: 20_000, source: "Shiryaev–Roberts, simulated"})
+			plan: p, device: device, test: audit.TestDrop, expected: t.expected, after: 20_000, source: "Shiryaev–Roberts, simulated", devices: devices})
 	}
 
 	hold := section{title: "Withholding", notes: "Shares of so many times the required difficulty are kept back, each with probability q. The likelihood ratio " +
