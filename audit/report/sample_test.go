@@ -142,7 +142,7 @@ func sampleDevice(name string, rng *rand.Rand, plan *audit.Plan, first time.Time
 	if v.skim > 0 {
 		for h := range int(hours) {
 			at := first.Add(time.Duration(h)*time.Hour + 17*time.Minute)
-			d.Spans = append(d.Spans, audit.Span{What: audit.SpanSilent, From: at, To: at.Add(time.Duration(v.skim*3600*1e9) + time.Duration(rng.IntN(9e9))), Shares: 60, Alarm: true})
+			d.Spans = append(d.Spans, audit.Span{What: audit.SpanSilent, From: at, To: at.Add(time.Duration(v.skim*3600*1e9) + time.Duration(rng.Int64N(9e9))), Shares: 60, Alarm: true})
 		}
 		add(audit.Finding{Test: audit.TestGap, Kind: audit.Surveillance, State: audit.Alarm, Words: "It was silent for 3 minutes 48 times, while connected and with work. In the longest about 62 shares were to be expected.",
 			FalseAlarms: "one in a million days", Since: first.Add(20 * time.Minute), Limits: "It cannot see pauses shorter than 72 s, nor work mixed in between."})
