@@ -63,7 +63,7 @@ type Finding struct {
 
 // The tests, most serious first: a report lists findings in this order.
 const (
-	TestInvalid     = "invalid"     // shares that are not what they claim (§ deterministic)
+	TestInvalid     = "invalid"     // shares that are not what they claim
 	TestMask        = "mask"        // version bits outside the mask
 	TestDuplicate   = "duplicate"   // shares sent twice
 	TestNTime       = "ntime"       // times that may not be
